@@ -1,0 +1,1 @@
+"""From a recording to the windows that a model eats."""

@@ -1,0 +1,1 @@
+"""One reader a public data set: each lists Recordings and decodes nothing."""

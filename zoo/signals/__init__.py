@@ -1,0 +1,1 @@
+"""Pure functions on arrays: filters, rates, variability, quality. Nothing here imports torch."""
