@@ -67,8 +67,8 @@ class VitalsModule(L.LightningModule):
         weight_decay: float = 0.01,
         optimizer: Literal["adamw", "adam", "sgd"] = "adamw",
         schedule: Literal["constant", "cosine", "one_cycle"] = "one_cycle",
-        losses: dict[str, float] = {"negative_pearson": 1.0},  # noqa: B006 (never changed; shown by --help)
-        loss_weights: dict[str, float] = {},  # noqa: B006
+        losses: dict[str, float] = {"negative_pearson": 1.0},
+        loss_weights: dict[str, float] = {},
         learn_loss_weights: bool = False,
         protocol: str = "zoo",
     ) -> None:

@@ -125,7 +125,7 @@ class FPN1DMultitask(VitalsModule):
     def __init__(
         self,
         frames: int = 600,
-        regions: list[str] = list(REGIONS),  # noqa: B008 (shown by --help)
+        regions: list[str] = list(REGIONS),
         fps: float = 30.0,
         normalise: Literal["pulse", "standard"] = "pulse",
         targets: list[str] = BIOMARKERS,
