@@ -1,0 +1,82 @@
+"""What every signal function needs to take numpy and torch arrays alike. Nothing here imports torch."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from array_api_compat import array_namespace, device, is_numpy_array
+
+from zoo.errors import InputShapeError, UsageError
+
+# numpy array or torch tensor: the same kind comes out that went in
+Array = Any
+
+
+def namespace(x: Array) -> Any:
+    """The array API namespace of a numpy array or torch tensor."""
+    return array_namespace(x)
+
+
+def floating(x: Array) -> Array:
+    """The array in a floating type of at least 32 bits: the pulse lives in the last bits, so half precision is widened.
+
+    Args:
+        x: numpy array, torch tensor, or anything that `numpy.asarray` takes.
+    """
+    if not hasattr(x, "__array_namespace__") and not hasattr(x, "dtype"):
+        x = np.asarray(x, dtype=np.float64)
+    xp = namespace(x)
+    if x.dtype in (xp.float32, xp.float64):
+        return x
+    wide = xp.float32 if str(x.dtype).endswith(("float16",)) else xp.float64
+    return xp.astype(x, wide)
+
+
+def numpy_float64(x: Array) -> np.ndarray:
+    """The same numbers as a float64 numpy array (copied to the CPU and out of the graph where it is a tensor)."""
+    if not isinstance(x, np.ndarray) and hasattr(x, "detach"):
+        x = x.detach().cpu().numpy()
+    return np.asarray(x, dtype=np.float64)
+
+
+def back(result: np.ndarray, like: Array) -> Array:
+    """A numpy result as the kind, type and device of `like` (a floating type)."""
+    like = floating(like)
+    if is_numpy_array(like):
+        return np.asarray(result, dtype=like.dtype)
+    return constant(result, like)
+
+
+def constant(values: Any, like: Array) -> Array:
+    """Fixed numbers (filter taps, projections) as an array of the kind, type and device of `like`."""
+    return namespace(like).asarray(np.asarray(values).tolist(), dtype=like.dtype, device=device(like))
+
+
+def check_wave(wave: Array, fps: float) -> Array:
+    """The wave in a floating type.
+
+    Raises:
+        InputShapeError: it has no time axis, or no sample on it.
+        UsageError: fps is not a positive number.
+    """
+    wave = floating(wave)
+    if wave.ndim == 0 or wave.shape[-1] == 0:
+        raise InputShapeError("A waveform needs a time axis with at least one sample: pass an array (..., T).")
+    if not (math.isfinite(fps) and fps > 0):
+        raise UsageError(f"The frame rate must be a positive number of frames a second, not {fps}.")
+    return wave
+
+
+def check_band(low: float, high: float, fps: float) -> None:
+    """Refuse a band that is empty or reaches beyond half the frame rate.
+
+    Raises:
+        UsageError: not 0 <= low < high <= fps / 2.
+    """
+    if not 0 <= low < high <= fps / 2:
+        raise UsageError(
+            f"A band of {low:g} to {high:g} Hz does not fit {fps:g} frames a second: "
+            f"choose 0 <= low < high <= {fps / 2:g} Hz."
+        )
