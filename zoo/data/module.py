@@ -1,0 +1,219 @@
+"""The one DataModule: recordings or simulated people in, batches of windows for the model out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import lightning as L
+import numpy as np
+import torch
+from torch.utils.data import ConcatDataset, DataLoader, WeightedRandomSampler
+
+from zoo import registry
+from zoo.data.prepare import prepare_all
+from zoo.data.recording import Listing, Skipped
+from zoo.data.splits import Split, SplitBy, Stage, split
+from zoo.data.windows import RecordedWindows, collate
+from zoo.errors import DataError, UsageError
+from zoo.progress import bar
+from zoo.spec import TARGETS, Input
+
+
+@dataclass(frozen=True)
+class Source:
+    """One data set of a mixture.
+
+    Args:
+        name: registered name.
+        root: its folder; None where it simulates.
+        weight: how often its windows are drawn in training, relative to the other sets'.
+        options: the reader's own options.
+        use: `all` stages, or only `train` (and validation) or `test`: train on some sets, test on others.
+    """
+
+    name: str
+    root: str | None = None
+    weight: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
+    use: Literal["all", "train", "test"] = "all"
+
+
+class VitalsDataModule(L.LightningDataModule):
+    """Windows of face video for any model: split by person, labels on the frame grid, seeded.
+
+    `--data NAME --data.root PATH` is short for a list of one data set.
+
+    Args:
+        name: a registered data set.
+        root: its folder.
+        options: options of its reader.
+        datasets: several instead: a list of {name, root, weight, options, use}.
+        input: what the model eats; linked from the model.
+        batch_size: windows a batch.
+        workers: processes that read and load.
+        hop: seconds between the windows that validate and test.
+        train_hop: seconds between the windows that train; half a window where it is 0.
+        split: who goes where: `person`, published `fold`, or `recording` (with a warning).
+        ratios: shares of training, validation and test people.
+        folds: cross-validation in so many parts, of which `fold` tests; 0 for `ratios`.
+        fold: which part tests.
+        test_people: `held_out` tests the test split, `all` everybody; `auto` everybody, unless the model was
+            trained on the data set.
+        max_lost: largest share of a window's frames without a face.
+        seed: of the split, of the order of windows and of simulated people.
+    """
+
+    def __init__(
+        self,
+        name: str = "synthetic",
+        root: str | None = None,
+        options: dict[str, Any] = {},
+        datasets: list[dict[str, Any]] = [],
+        input: Input | None = None,
+        batch_size: int = 16,
+        workers: int = 1,
+        hop: float = 5.0,
+        train_hop: float = 0.0,
+        split: SplitBy = "person",
+        ratios: list[float] = [0.7, 0.15, 0.15],
+        folds: int = 0,
+        fold: int = 0,
+        test_people: Literal["auto", "held_out", "all"] = "auto",
+        max_lost: float = 0.05,
+        seed: int = 7,
+    ) -> None:
+        super().__init__()
+        if input is None:
+            raise UsageError("VitalsDataModule needs the model's input: VitalsDataModule(..., input=model.input).")
+        self.input = input
+        self.sources = [_source(entry) for entry in datasets] or [Source(name, root, options=dict(options))]
+        self.batch_size, self.workers = batch_size, workers
+        self.hop, self.train_hop = hop, train_hop or input.frames / input.fps / 2
+        self.by, self.ratios, self.folds, self.fold = split, ratios, folds, fold
+        self.test_people, self.max_lost, self.seed = test_people, max_lost, seed
+        self.statistics: dict[str, tuple[float, float, float]] = {}
+        self.failed: list[Skipped] = []
+        self.notes: list[str] = []
+        self._stages: dict[Stage, list[tuple[Any, float]]] = {}
+        self._listings: dict[str, Listing] = {}
+
+    @property
+    def trained_on(self) -> list[str]:
+        """Names of the data sets that training takes windows from."""
+        return sorted({source.name for source in self.sources if source.use != "test"})
+
+    def setup(self, stage: str) -> None:
+        needed: dict[str, tuple[Stage, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}
+        for wanted in needed.get(stage, ("test",)):
+            if wanted not in self._stages:
+                use = "test" if wanted == "test" else "train"
+                sources = [source for source in self.sources if source.use in ("all", use)]
+                made = [(self._windows(source, wanted), source.weight) for source in sources]
+                self._stages[wanted] = [(windows, weight) for windows, weight in made if len(windows)]
+            if not self._stages[wanted]:
+                reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in self.failed[:3])
+                raise DataError(
+                    f"no {wanted} windows of {self.input.frames / self.input.fps:g} s could be made"
+                    f"{' (' + reasons + ')' if reasons else ''}: check --data.root, or give more people."
+                )
+        if stage == "fit":
+            self.statistics = target_statistics([windows for windows, _ in self._stages["train"]])
+
+    def _windows(self, source: Source, stage: Stage) -> Any:
+        reader = registry.dataset(source.name)
+        if hasattr(reader, "windows"):
+            return reader.windows(self.input, stage, seed=self.seed, **source.options)
+        recordings = self._recordings(source, stage)
+        with bar(len(recordings), f"reading {source.name} ({stage})") as advance:
+            prepared, failed = prepare_all(recordings, self.input, max(self.workers, 1), lambda: advance(1))
+        self.failed += failed
+        hop = self.train_hop if stage == "train" else self.hop
+        windows = RecordedWindows(prepared, self.input, hop, self.max_lost)
+        if windows.left_out:
+            self.notes.append(f"{source.name} ({stage}): {windows.left_out} windows left out, the face was lost there")
+        return windows
+
+    def _recordings(self, source: Source, stage: Stage) -> list[Any]:
+        if source.root is None:
+            raise UsageError(f"{source.name} needs its folder: --data.root PATH.")
+        if not Path(source.root).is_dir():
+            raise UsageError(f"There is no folder '{source.root}': check --data.root.")
+        key = f"{source.name}:{source.root}"
+        if key not in self._listings:
+            self._listings[key] = registry.dataset(source.name).read(Path(source.root), **source.options)
+            self.failed += self._listings[key].skipped
+            self.notes += self._listings[key].notes
+        recordings = self._listings[key].recordings
+        if not recordings:
+            raise DataError(
+                f"'{source.root}' holds no recordings of {source.name}: 'zoo info {source.name}' shows its layout."
+            )
+        if stage == "test" and (source.use == "test" or self._tests_everybody(source)):
+            return list(recordings)
+        parts: Split = split(recordings, self.by, self.ratios, self.folds, self.fold, self.seed)
+        return list(getattr(parts, stage))
+
+    def _tests_everybody(self, source: Source) -> bool:
+        if self.test_people != "auto":
+            return self.test_people == "all"
+        model = getattr(self.trainer, "lightning_module", None)
+        return source.name not in getattr(model, "trained_on", [])
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        sets = self._stages["train"]
+        each = torch.cat([torch.full((len(windows),), weight / len(windows)) for windows, weight in sets])
+        generator = torch.Generator().manual_seed(self.seed)
+        # one set is drawn without replacement: an epoch sees every window once
+        sampler = WeightedRandomSampler(cast(Any, each), len(each), replacement=len(sets) > 1, generator=generator)
+        return self._loader("train", sampler=sampler, drop_last=len(each) >= self.batch_size)
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        return self._loader("val")
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        return self._loader("test")
+
+    def _loader(self, stage: Stage, **options: Any) -> DataLoader[Any]:
+        return DataLoader(
+            ConcatDataset([windows for windows, _ in self._stages[stage]]),
+            batch_size=self.batch_size,
+            num_workers=min(self.workers, os.cpu_count() or 1),
+            collate_fn=collate,
+            persistent_workers=self.workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            **options,
+        )
+
+
+def target_statistics(sets: Sequence[Any], most: int = 512) -> dict[str, tuple[float, float, float]]:
+    """Mean, standard deviation and median of the training windows' labels, by target.
+
+    A set that knows its labels without making its windows offers `targets(index)`; others are read, evenly spread
+    over at most `most` windows.
+    """
+    values: dict[str, list[float]] = {name: [] for name in TARGETS}
+    for windows in sets:
+        for index in np.unique(np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(int)):
+            labels = windows.targets(int(index)) if hasattr(windows, "targets") else windows[int(index)]["targets"]
+            for name, value in labels.items():
+                if np.isfinite(value):
+                    values[name].append(float(value))
+    return {
+        name: (float(np.mean(known)), float(np.std(known)), float(np.median(known)))
+        for name, known in values.items()
+        if known
+    }
+
+
+def _source(entry: dict[str, Any]) -> Source:
+    try:
+        source = Source(**entry)
+    except TypeError as error:
+        raise UsageError(f"an entry of data.datasets has name, root, weight, options and use ({error}).") from error
+    if source.weight <= 0:
+        raise UsageError(f"data set {source.name} has weight {source.weight}: it must be above 0.")
+    return source
