@@ -10,6 +10,7 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from zoo.checkpoints import registered_name
 from zoo.errors import InputShapeError, UnknownName, UsageError
 from zoo.head import MultitaskHead
 from zoo.losses import WAVEFORM_LOSSES, class_loss, number_loss
@@ -182,8 +183,8 @@ class VitalsModule(L.LightningModule):
         label = batch["waveforms"].get(name)
         if label is None:
             return wave.sum() * 0.0
-        label = to_form(label, self.signals[name].form)
         known = batch["mask"] & ~label.isnan()
+        label = to_form(label, self.signals[name].form, known)
         weights: dict[str, float] = self.hparams.losses
         terms = [
             weight * WAVEFORM_LOSSES[loss](wave.float(), label, known, self.input.fps)
@@ -266,7 +267,7 @@ class VitalsModule(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["zoo"] = {
-            "model": type(self).__module__ + ":" + type(self).__qualname__,
+            "model": registered_name(self),
             "statistics": {name: [float(v) for v in values] for name, values in self.statistics.items()},
             "trained_on": list(self.trained_on),
         }

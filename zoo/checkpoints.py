@@ -1,0 +1,265 @@
+"""Checkpoints to publish: safetensors and a JSON card. Loading a stranger's file runs no code of his.
+
+The card's model name goes through the registry; a path inside a file is never imported, pickles are read with
+`weights_only=True` only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zoo import registry
+from zoo.errors import CheckpointError, UnknownName
+from zoo.spec import Signal, Target, input_to_dict
+
+if TYPE_CHECKING:
+    from zoo.module import VitalsModule
+
+SCHEMA = 1
+LARGEST_CARD = 1 << 20
+
+
+@dataclass(frozen=True)
+class Card:
+    """What stands beside a checkpoint's weights.
+
+    Args:
+        name: the checkpoint's own name.
+        model: registered name of the architecture.
+        hyper_parameters: what the model is built from; plain values.
+        input: `zoo.spec.input_to_dict`.
+        outputs: unit (or waveform form) by output name.
+        statistics: mean, deviation and median of the training labels by target.
+        trained_on: data sets; `synthetic` = simulated people.
+        results: measured figures, each a mapping with the `command` that made it.
+        licence: of the weights.
+        origin: where they come from.
+        sha256: of the weights file.
+    """
+
+    name: str
+    model: str
+    hyper_parameters: dict[str, Any]
+    input: dict[str, Any]
+    outputs: dict[str, str]
+    sha256: str
+    statistics: dict[str, list[float]] = field(default_factory=dict)
+    trained_on: list[str] = field(default_factory=list)
+    results: list[dict[str, Any]] = field(default_factory=list)
+    licence: str = "Apache-2.0"
+    origin: str = "trained by this project"
+    schema: int = SCHEMA
+
+
+def shipped() -> Path:
+    """The folder of the checkpoints that travel with the package, in a wheel or a checkout."""
+    inside = Path(str(files("zoo"))) / "_shipped" / "checkpoints"
+    return inside if inside.is_dir() else Path(__file__).parents[1] / "checkpoints"
+
+
+def cards(folder: Path | None = None) -> dict[str, Path]:
+    """Cards by name, of the shipped checkpoints unless another folder is given."""
+    return {path.stem: path for path in sorted((folder or shipped()).glob("*.json"))}
+
+
+def read_card(path: Path) -> Card:
+    """A card, checked.
+
+    Raises:
+        CheckpointError: missing, damaged, too large, or of another schema.
+    """
+    try:
+        if path.stat().st_size > LARGEST_CARD:
+            raise CheckpointError(f"'{path}' is too large to be a card: give the JSON card of a checkpoint.")
+        data = json.loads(path.read_text("utf-8"))
+        if data.get("schema") != SCHEMA:
+            raise CheckpointError(
+                f"'{path}' has card schema {data.get('schema')}, this zoo reads {SCHEMA}: update rppg-zoo."
+            )
+        return Card(**data)
+    except OSError as error:
+        raise CheckpointError(f"The card '{path}' cannot be read ({error.strerror}): check the path.") from error
+    except (ValueError, TypeError, AttributeError) as error:
+        raise CheckpointError(
+            f"'{path}' is not a card of this zoo ({error}): give a checkpoint's JSON card."
+        ) from error
+
+
+def save(module: VitalsModule, name: str, folder: Path, results: list[dict[str, Any]], **facts: str) -> Path:
+    """Write weights and card; each appears whole or not at all.
+
+    Args:
+        facts: `licence` and `origin` of the card.
+
+    Returns:
+        The card's path.
+    """
+    from safetensors.torch import save as to_bytes
+
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+        raise CheckpointError(f"'{name}' is no name for a checkpoint: use letters, digits, '_', '-' and '.'.")
+    weights = to_bytes({key: value.contiguous() for key, value in _weights(module).items()})
+    card = Card(
+        name=name,
+        model=registered_name(module),
+        hyper_parameters=dict(module.hparams),
+        input=input_to_dict(module.input),
+        outputs={key: _describe(output) for key, output in module.outputs.items()},
+        sha256=hashlib.sha256(weights).hexdigest(),
+        statistics={key: list(values) for key, values in module.statistics.items()},
+        trained_on=list(module.trained_on),
+        results=results,
+        **facts,
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{name}.safetensors", weights)
+    write_whole(folder / f"{name}.json", (json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n").encode())
+    return folder / f"{name}.json"
+
+
+def load(name: str | Path) -> VitalsModule:
+    """A model ready to use, from a model's name, a shipped checkpoint's name, a card, or a Lightning .ckpt.
+
+    A model's name gives its shipped weights where there are any (the checkpoint of the model's own name first),
+    else fresh ones: `module.trained_on` is empty then.
+
+    Raises:
+        UnknownName: no such model or checkpoint; CheckpointError: see the sentence.
+    """
+    text = str(name)
+    if text.endswith(".ckpt"):
+        return load_ckpt(Path(text))
+    if text.endswith(".safetensors"):
+        return load_card(Path(text).with_suffix(".json"))
+    if text.endswith(".json"):
+        return load_card(Path(text))
+    known = cards()
+    if text in known:
+        return load_card(known[text])
+    if text not in registry.entries("model") and ":" not in text:
+        raise UnknownName("model or checkpoint", text, [*registry.entries("model"), *known], "See 'zoo list'.")
+    for path in known.values():
+        if read_card(path).model == text:
+            return load_card(path)
+    return registry.model_class(text)().eval()
+
+
+def load_card(path: Path) -> VitalsModule:
+    """The model that a card describes, with its weights, in eval mode.
+
+    Raises:
+        CheckpointError: the weights are missing, are not those of the card, or do not fit the model.
+    """
+    from safetensors.torch import load as from_bytes
+
+    card = read_card(path)
+    weights_path = path.with_suffix(".safetensors")
+    try:
+        content = weights_path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"The card's weights '{weights_path}' cannot be read ({error.strerror}).") from error
+    if hashlib.sha256(content).hexdigest() != card.sha256:
+        raise CheckpointError(
+            f"'{weights_path}' is not the file that its card describes (sha256 differs): fetch both anew."
+        )
+    module = _build(card.model, card.hyper_parameters, str(path))
+    try:
+        weights = from_bytes(content)
+    except Exception as error:
+        raise CheckpointError(f"'{weights_path}' is not a safetensors file ({error}).") from error
+    _fill(module, weights, str(path))
+    module.statistics = {key: (v[0], v[1], v[2]) for key, v in card.statistics.items()}
+    module.trained_on = list(card.trained_on)
+    return module.eval()
+
+
+def load_ckpt(path: Path) -> VitalsModule:
+    """The model of a Lightning checkpoint of this zoo, read with `weights_only=True`, in eval mode.
+
+    Raises:
+        CheckpointError: missing, damaged, not of this zoo, or not safe to read.
+    """
+    import torch
+
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise CheckpointError(f"There is no checkpoint '{path}' that can be read: check the path.") from error
+    except Exception as error:
+        raise CheckpointError(
+            f"'{path}' cannot be read safely ({type(error).__name__}): it is damaged, or holds code, which is refused."
+        ) from error
+    name = checkpoint.get("zoo", {}).get("model") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(name, str):
+        raise CheckpointError(f"'{path}' is no checkpoint of this zoo: it does not name its model.")
+    module = _build(name, checkpoint.get("hyper_parameters", {}), str(path))
+    _fill(module, checkpoint["state_dict"], str(path))
+    module.on_load_checkpoint(checkpoint)
+    return module.eval()
+
+
+def registered_name(module: VitalsModule) -> str:
+    """The name under which a module's class is registered.
+
+    Raises:
+        CheckpointError: it is not, so nobody could load its checkpoint by name.
+    """
+    value = f"{type(module).__module__}:{type(module).__qualname__}"
+    for entry in registry.entries("model").values():
+        if entry.value == value:
+            return entry.name
+    raise CheckpointError(f"{value} is not a registered model: declare it under the entry-point group 'zoo.models'.")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)  # noqa: PTH101 (mkstemp makes it private)
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _build(model: str, hyper_parameters: Mapping[str, Any], source: str) -> VitalsModule:
+    cls = registry.model_class(model)
+    try:
+        module: VitalsModule = cls(**{str(key): value for key, value in hyper_parameters.items()})
+    except TypeError as error:
+        raise CheckpointError(f"'{source}' has hyper-parameters that {model} does not take ({error}).") from error
+    return module
+
+
+def _fill(module: VitalsModule, weights: Mapping[str, Any], source: str) -> None:
+    own = _weights(module)
+    given = {key: value for key, value in weights.items() if not key.startswith(("metrics.", "log_variance."))}
+    wrong = sorted(set(own) ^ set(given)) + sorted(
+        key for key in set(own) & set(given) if own[key].shape != given[key].shape
+    )
+    if wrong:
+        shown = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
+        raise CheckpointError(f"'{source}' does not fit its model: {shown}. It was made by another model or version.")
+    module.load_state_dict(given, strict=False)
+
+
+def _weights(module: VitalsModule) -> dict[str, Any]:
+    """What a published checkpoint holds: not the training's own loss weights or metric states."""
+    return {k: v for k, v in module.state_dict().items() if not k.startswith(("metrics.", "log_variance."))}
+
+
+def _describe(output: Signal | Target) -> str:
+    return output.form if isinstance(output, Signal) else output.unit
