@@ -1,0 +1,85 @@
+"""The canonical face, and how pictures are sampled on it.
+
+Canonical coordinates are a unit square around an upright face: x to the right, y downwards, forehead at the top edge,
+chin at the bottom edge. Frame coordinates are continuous pixels: the first pixel covers 0..1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from zoo.data.frame import Frame
+
+# Eyes, nose tip, mouth corners (left and right as the picture shows them); proportions of an average adult face.
+CANONICAL = np.array([[0.33, 0.40], [0.67, 0.40], [0.50, 0.595], [0.36, 0.79], [0.64, 0.79]])
+MAX_OVERSAMPLING = 6
+
+
+def similarity(landmarks: np.ndarray) -> np.ndarray:
+    """The similarity transform from canonical to frame coordinates that fits five landmarks best (least squares).
+
+    Args:
+        landmarks: (..., 5, 2) frame coordinates.
+
+    Returns:
+        (..., 2, 3). It is linear in the landmarks, so that smoothing them smooths it.
+    """
+    center = CANONICAL.mean(axis=0)
+    model = CANONICAL - center
+    power = float(np.sum(model**2))
+    mean = landmarks.mean(axis=-2)
+    x, y = landmarks[..., 0] - mean[..., :1], landmarks[..., 1] - mean[..., 1:]
+    cosine = (x @ model[:, 0] + y @ model[:, 1]) / power
+    sine = (y @ model[:, 0] - x @ model[:, 1]) / power
+    linear = np.stack([np.stack([cosine, -sine], -1), np.stack([sine, cosine], -1)], -2)
+    shift = mean - linear @ center
+    return np.concatenate([linear, shift[..., None]], axis=-1)
+
+
+def upright(transform: np.ndarray) -> np.ndarray:
+    """The same place and size without the rotation: an axis-aligned square box around the face.
+
+    Args:
+        transform: (2, 3) canonical to frame.
+    """
+    side = float(np.hypot(transform[0, 0], transform[1, 0]))
+    center = transform[:, :2] @ (0.5, 0.5) + transform[:, 2]
+    return np.array([[side, 0.0, center[0] - side / 2], [0.0, side, center[1] - side / 2]])
+
+
+def from_box(box: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """The transform (2, 3) from the unit square to a box x0, y0, x1, y1, enlarged about its centre by `scale`."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    width, height = (box[2] - box[0]) * scale, (box[3] - box[1]) * scale
+    return np.array([[width, 0.0, x - width / 2], [0.0, height, y - height / 2]])
+
+
+def sample(frame: Frame, transform: np.ndarray, sizes: Sequence[int], oversample: bool = True) -> list[np.ndarray]:
+    """Sample every plane of a frame on the unit square, at sub-pixel places.
+
+    Args:
+        frame: the picture.
+        transform: (2, 3) unit square to frame coordinates.
+        sizes: side of the sampled square in pixels, one for each plane.
+        oversample: average the area of each sample where it covers several pixels of the frame.
+
+    Returns:
+        One (size, size) or (size, size, channels) uint8 array a plane; the picture's edge is repeated outside it.
+    """
+    sampled = []
+    for plane, size in zip(frame.planes, sizes, strict=True):
+        ratio = np.array([plane.shape[1] / frame.width, plane.shape[0] / frame.height])
+        onto = transform * ratio[:, None]
+        covered = float(np.sqrt(abs(np.linalg.det(onto[:, :2])))) / size
+        factor = int(np.clip(round(covered), 1, MAX_OVERSAMPLING)) if oversample else 1
+        side = size * factor
+        inverse = onto / np.array([side, side, 1.0])
+        inverse[:, 2] += inverse[:, :2] @ (0.5, 0.5) - 0.5
+        square = cv2.warpAffine(
+            plane, inverse, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        )
+        sampled.append(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA) if factor > 1 else square)
+    return sampled

@@ -1,0 +1,88 @@
+"""Skin regions on the canonical face, and their mean colours.
+
+The published regions (MCD-rPPG, arXiv:2508.17924) are polygons through dense landmarks. Five landmarks do not give
+those, so the polygons here are an approximation: fixed shapes in canonical coordinates (`zoo.data.align`), carried
+onto each picture by the similarity transform of its five landmarks. 'Left' is the left of the picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import cv2
+import numpy as np
+
+from zoo.data.align import sample
+from zoo.data.frame import Frame
+from zoo.errors import UnknownName
+from zoo.spec import Grid
+
+# `face` is the tight skin region: forehead to chin without hair, ears and background.
+POLYGONS: Mapping[str, tuple[tuple[float, float], ...]] = {
+    "face": ((0.33, 0.10), (0.67, 0.10), (0.76, 0.20), (0.77, 0.62), (0.70, 0.82), (0.60, 0.92),
+             (0.40, 0.92), (0.30, 0.82), (0.23, 0.62), (0.24, 0.20)),
+    "nose": ((0.455, 0.42), (0.545, 0.42), (0.60, 0.61), (0.50, 0.66), (0.40, 0.61)),
+    "left_upper_cheek": ((0.22, 0.47), (0.41, 0.47), (0.38, 0.63), (0.23, 0.63)),
+    "right_upper_cheek": ((0.59, 0.47), (0.78, 0.47), (0.77, 0.63), (0.62, 0.63)),
+    "left_lower_cheek": ((0.23, 0.64), (0.38, 0.64), (0.35, 0.75), (0.34, 0.84), (0.27, 0.76)),
+    "right_lower_cheek": ((0.62, 0.64), (0.77, 0.64), (0.73, 0.76), (0.66, 0.84), (0.65, 0.75)),
+    "lips": ((0.36, 0.79), (0.45, 0.745), (0.50, 0.755), (0.55, 0.745), (0.64, 0.79), (0.56, 0.85), (0.44, 0.85)),
+    "chin": ((0.37, 0.88), (0.63, 0.88), (0.57, 0.98), (0.43, 0.98)),
+}  # fmt: skip
+
+# Samples a side on the canonical square, for planes of full size; smaller planes get proportionally fewer.
+SAMPLES = 128
+# Corners of each sample are weighed by how much of it a polygon covers, to 1/8 of its side.
+SUBDIVISION = 8
+
+Regions = Sequence[str] | Grid
+
+
+def outlines(regions: Regions) -> list[np.ndarray]:
+    """Polygons (points, 2) of regions in canonical coordinates 0..1, in their order; a grid's cells row by row.
+
+    Raises:
+        UnknownName: a region that is not one of `zoo.spec.REGIONS`.
+    """
+    if isinstance(regions, Grid):
+        corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=np.float64)
+        size = (regions.width, regions.height)
+        return [(corner + (x, y)) / size for y in range(regions.height) for x in range(regions.width)]
+    for name in regions:
+        if name not in POLYGONS:
+            raise UnknownName("region", name, POLYGONS)
+    return [np.array(POLYGONS[name]) for name in regions]
+
+
+@lru_cache(maxsize=16)
+def weights(regions: tuple[str, ...] | Grid, size: int) -> np.ndarray:
+    """Share of each sample in each region's mean: (regions, size * size) float32, rows sum to 1."""
+    fine = size * SUBDIVISION
+    rows = []
+    for outline in outlines(regions):
+        mask = np.zeros((fine, fine), np.float32)
+        cv2.fillPoly(mask, [np.round(outline * fine * 256 - 128).astype(np.int32)], 1.0, shift=8)
+        row = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
+        rows.append(row / row.sum())
+    return np.array(rows, dtype=np.float32)
+
+
+def region_means(frame: Frame, transform: np.ndarray, regions: tuple[str, ...] | Grid) -> np.ndarray:
+    """Mean colours of regions in one picture.
+
+    Args:
+        frame: the picture.
+        transform: (2, 3) canonical to frame coordinates.
+        regions: names out of `zoo.spec.REGIONS`, or a grid over the canonical square.
+
+    Returns:
+        (regions, 3) RGB float64, scaled to 0..1 and never rounded. Each plane is averaged at its own resolution, and
+        the colour matrix is applied to the means, which is exact because it is linear.
+    """
+    sizes = [max(1, round(SAMPLES * plane.shape[1] / frame.width)) for plane in frame.planes]
+    means = [
+        weights(regions, size) @ square.reshape(size * size, -1).astype(np.float32)
+        for square, size in zip(sample(frame, transform, sizes, oversample=False), sizes, strict=True)
+    ]
+    return np.concatenate(means, axis=1, dtype=np.float64) @ frame.matrix.T + frame.offset

@@ -1,0 +1,173 @@
+"""One face through a video: looked for now and then, and a smooth sub-pixel path in time between.
+
+A box that jumps once a second writes a 1 Hz pulse of its own into every region mean, so the places where the face
+was seen (knots) are smoothed over time and never used as they are.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.data.face import THRESHOLDS, Faces, find_faces, follow
+from zoo.data.frame import Frame
+
+# Standard deviation (s) of the Gaussian that smooths the path, and how far (s) it reaches.
+SMOOTHING = 1.0
+REACH = 2.5
+# A whole search of the picture this often (s), to count faces and to catch a track that has drifted off.
+SEARCH_EVERY = 5.0
+# Faces below 0.8 of the largest one's side are bystanders too, but say so only above this share.
+BYSTANDER = 0.4
+# Smaller faces are looked for only where no larger one was found.
+FINE_WIDTH, FINE_SMALLEST = 640, 0.08
+
+
+@dataclass(frozen=True)
+class Knot:
+    """Where the face was at one moment; None where it was not seen.
+
+    Args:
+        time: seconds.
+        landmarks: (5, 2) frame coordinates.
+        box: (4,) x0, y0, x1, y1.
+    """
+
+    time: float
+    landmarks: np.ndarray | None = None
+    box: np.ndarray | None = None
+
+
+class Tracker:
+    """Follows the largest face, the same one as long as it is seen.
+
+    Attributes:
+        faces: the most faces of about that size that were seen at once.
+        first_box: (4,) where the face was seen first, None before.
+        seconds: time spent looking.
+    """
+
+    def __init__(self) -> None:
+        self.faces = 0
+        self.seconds = 0.0
+        self.first_box: np.ndarray | None = None
+        self._box: np.ndarray | None = None
+        self._searched = -np.inf
+
+    def see(self, frame: Frame) -> Knot:
+        """Look for the face in a frame: where it was last, else everywhere."""
+        if self._box is not None and frame.time - self._searched < SEARCH_EVERY:
+            face = follow(frame, self._box)
+            if face.scores[0] > THRESHOLDS[2] and overlap(face.boxes[0], self._box) > 0.3:
+                return self._keep(frame, face)
+        self._searched = frame.time
+        found = search(frame)
+        if not len(found):
+            return Knot(frame.time)
+        self.faces = max(self.faces, _company(found))
+        chosen = 0
+        if self._box is not None:
+            shared = [overlap(box, self._box) for box in found.boxes]
+            chosen = int(np.argmax(shared)) if max(shared) > 0.1 else 0
+        # The search is made on a small picture: look again at the full one.
+        face = follow(frame, found.boxes[chosen])
+        if face.scores[0] < THRESHOLDS[2]:
+            face = Faces(found.boxes[[chosen]], found.landmarks[[chosen]], found.scores[[chosen]])
+        return self._keep(frame, face)
+
+    def _keep(self, frame: Frame, face: Faces) -> Knot:
+        self._box = face.boxes[0]
+        if self.first_box is None:
+            self.first_box = self._box
+        return Knot(frame.time, face.landmarks[0], face.boxes[0])
+
+
+def search(frame: Frame) -> Faces:
+    """Find all faces of a frame, in its coordinates, largest first."""
+    for width, smallest in ((None, None), (FINE_WIDTH, FINE_SMALLEST)):
+        rgb = frame.rgb(width or 320)
+        found = find_faces(rgb, width=width or 320, **({} if smallest is None else {"smallest": smallest}))
+        if len(found):
+            break
+    scale = np.array([frame.width / rgb.shape[1], frame.height / rgb.shape[0]])
+    return Faces(found.boxes * np.tile(scale, 2), found.landmarks * scale, found.scores)
+
+
+def track(frames: Iterable[Frame], tracker: Tracker, every: float = 1.0) -> Iterator[tuple[Frame, np.ndarray]]:
+    """Frames in order, each with the face's smoothed landmarks (5, 2), NaN where it was not seen.
+
+    Frames are held back for as long as the smoothing looks ahead.
+
+    Args:
+        frames: the video.
+        tracker: looks for the face.
+        every: seconds between looks.
+    """
+    waiting: deque[Frame] = deque()
+    knots: list[Knot] = []
+    for frame in frames:
+        waiting.append(frame)
+        if knots and frame.time < knots[-1].time + every:
+            continue
+        start = clock.perf_counter()
+        knots.append(tracker.see(frame))
+        settled = frame.time - REACH
+        knots = [knot for knot in knots if knot.time >= waiting[0].time - REACH - every]
+        ready = [waiting.popleft() for _ in range(sum(held.time <= settled for held in waiting))]
+        path = smooth_path(knots, np.array([held.time for held in ready]))
+        tracker.seconds += clock.perf_counter() - start
+        yield from zip(ready, path, strict=True)
+    if waiting:
+        if waiting[-1].time > knots[-1].time:
+            knots.append(tracker.see(waiting[-1]))
+        yield from zip(waiting, smooth_path(knots, np.array([held.time for held in waiting])), strict=True)
+
+
+def smooth_path(knots: Sequence[Knot], times: np.ndarray) -> np.ndarray:
+    """The face's landmarks at any times, smoothed without delay.
+
+    Args:
+        knots: in order of time.
+        times: (n,) seconds, between the first and the last knot (later ones count as the last).
+
+    Returns:
+        (n, 5, 2): local linear regression with Gaussian weights, over the unbroken run of knots around each time.
+        NaN where the face was not seen at the knot before or at the one after.
+    """
+    path = np.full((len(times), 5, 2), np.nan)
+    stamps = np.array([knot.time for knot in knots])
+    seen = np.array([knot.landmarks is not None for knot in knots])
+    after = np.clip(np.searchsorted(stamps, times, side="left"), 0, len(knots) - 1)
+    before = np.clip(np.searchsorted(stamps, times, side="right") - 1, 0, len(knots) - 1)
+    run = np.cumsum(~seen)
+    for number in np.unique(run[seen]):
+        member = seen & (run == number)
+        inside = member[after] & member[before]
+        values = np.array([knot.landmarks for knot, use in zip(knots, member, strict=True) if use]).reshape(-1, 10)
+        path[inside] = _local_linear(stamps[member], values, times[inside]).reshape(-1, 5, 2)
+    return path
+
+
+def _local_linear(stamps: np.ndarray, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Local linear regression at `times` of (k, m) values at `stamps` (Fan 1993)."""
+    lag = stamps[None, :] - times[:, None]
+    weight = np.exp(-0.5 * (lag / SMOOTHING) ** 2) * (np.abs(lag) <= REACH) + 1e-12
+    first, second = (weight * lag).sum(1, keepdims=True), (weight * lag**2).sum(1, keepdims=True)
+    weight = weight * (second - lag * first + 1e-9)
+    return weight @ values / weight.sum(1, keepdims=True)
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes."""
+    shared = np.prod(np.maximum(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0.0))
+    return float(shared / (np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - shared))
+
+
+def _company(found: Faces) -> int:
+    """Number of faces that are not much smaller than the largest."""
+    sides = np.sqrt(np.prod(found.boxes[:, 2:] - found.boxes[:, :2], axis=1))
+    return int(np.sum(sides >= BYSTANDER * sides[0]))
