@@ -1,0 +1,97 @@
+"""Checkpoints: a round trip, and every way in which a stranger's file is refused."""
+
+import json
+import pickle
+
+import pytest
+import torch
+
+from zoo import checkpoints
+from zoo.errors import CheckpointError, UnknownName
+from zoo.models.fpn1d_multitask import FPN1DMultitask
+
+
+@pytest.fixture
+def card(tmp_path):
+    torch.manual_seed(3)
+    module = FPN1DMultitask(frames=128, regions=["face", "nose"], targets=["age", "sex"])
+    module.statistics = {"age": (40.0, 10.0, 39.0)}
+    module.head.set_statistics(module.statistics)
+    module.trained_on = ["synthetic"]
+    path = checkpoints.save(module, "small", tmp_path, [{"command": "zoo test", "heart_rate_mae": 1.0}])
+    return path, module.eval()
+
+
+def test_round_trip(card):
+    path, module = card
+    loaded = checkpoints.load(path)
+    raw = module.example_input(2)
+    with torch.no_grad():
+        expected, given = module(raw), loaded(raw)
+    assert torch.equal(expected.waveforms["ppg"], given.waveforms["ppg"])
+    assert torch.equal(expected.targets["age"], given.targets["age"])
+    assert loaded.trained_on == ["synthetic"] and loaded.statistics == module.statistics
+    assert dict(loaded.hparams) == dict(module.hparams)
+    assert not loaded.training
+
+
+def test_nothing_is_left_half_written(card, tmp_path):
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["small.json", "small.safetensors"]
+
+
+def test_changed_weights_are_refused(card):
+    weights = card[0].with_suffix(".safetensors")
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(bytes(content))
+    with pytest.raises(CheckpointError, match="sha256"):
+        checkpoints.load(card[0])
+
+
+def test_weights_of_another_model_are_refused_by_name(card):
+    data = json.loads(card[0].read_text())
+    data["hyper_parameters"]["targets"] = ["age", "sex", "bmi"]
+    card[0].write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match=r"does not fit its model: head\.deviation"):
+        checkpoints.load(card[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"model": "os:system"}, UnknownName, "no model called"),
+        ({"schema": 99}, CheckpointError, "schema 99"),
+        ({"extra": 1}, CheckpointError, "not a card"),
+        ({"hyper_parameters": {"frames": 128, "evil": 1}}, CheckpointError, "evil"),
+    ],
+)
+def test_a_strangers_card_is_refused(card, change, error, message):
+    data = json.loads(card[0].read_text())
+    card[0].write_text(json.dumps({**data, **change}))
+    with pytest.raises(error, match=message):
+        checkpoints.load(card[0])
+
+
+class Evil:
+    def __reduce__(self):
+        return (exec, ("import pathlib; pathlib.Path('owned').touch()",))
+
+
+def test_a_pickled_checkpoint_runs_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": {}, "zoo": Evil()}, "evil.ckpt")
+    with pytest.raises(CheckpointError, match="holds code"):
+        checkpoints.load("evil.ckpt")
+    (tmp_path / "plain.ckpt").write_bytes(pickle.dumps(Evil()))
+    with pytest.raises(CheckpointError):
+        checkpoints.load("plain.ckpt")
+    assert not (tmp_path / "owned").exists()
+
+
+def test_missing_files_and_names(tmp_path):
+    with pytest.raises(CheckpointError, match="check the path"):
+        checkpoints.load(tmp_path / "none.ckpt")
+    with pytest.raises(CheckpointError, match="check the path"):
+        checkpoints.load(tmp_path / "none.json")
+    with pytest.raises(UnknownName, match="Did you mean fpn1d_multitask"):
+        checkpoints.load("fpn1d_multitsk")
