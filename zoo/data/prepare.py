@@ -7,10 +7,13 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 
+import numpy as np
+
 from zoo.data.extract import extract
 from zoo.data.recording import Recording, Skipped
 from zoo.data.windows import Prepared
 from zoo.errors import ZooError
+from zoo.signals.resample import resample
 from zoo.spec import Clip, Input
 
 
@@ -27,7 +30,15 @@ def prepare(recording: Recording, input: Input) -> Prepared:
         )
     else:
         found = extract(recording.video, regions=input.regions, frame_times=labels.frame_times)
-    return Prepared(recording, labels, found.times, found.found, found.traces, found.crops)
+    traces = without_gaps(found.times, found.traces, found.found) if found.traces is not None else None
+    return Prepared(recording, labels, found.times, found.found, traces, found.crops)
+
+
+def without_gaps(times: np.ndarray, traces: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Traces (regions, 3, n) with frames without a face bridged by straight lines; `found` still tells them."""
+    if found.all() or not found.any():
+        return traces
+    return resample(times[found], traces[..., found], times).astype(np.float32)
 
 
 def prepare_all(
