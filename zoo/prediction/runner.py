@@ -1,0 +1,123 @@
+"""What prediction asks of a model, whatever it runs on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from zoo import checkpoints, registry
+from zoo.errors import UnknownName
+from zoo.signals import classical
+from zoo.spec import Input, Output, Signal, Traces
+
+if TYPE_CHECKING:
+    from zoo.module import VitalsModule
+
+Outputs = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+
+
+class Runner(Protocol):
+    """A model that is ready to run.
+
+    Attributes:
+        name: as the user knows it.
+        input: what it eats; a call takes any number of frames that this allows.
+        outputs: waveforms (`Signal`, in their network's form) and biomarkers (`Target`) by name.
+        trained_on: data sets that it was trained on.
+        trainable: False for a classical method.
+    """
+
+    name: str
+    input: Input
+    outputs: Mapping[str, Output]
+    trained_on: tuple[str, ...]
+    trainable: bool
+
+    def __call__(self, batch: np.ndarray) -> Outputs:
+        """Waveforms {name: (B, T)} and biomarkers {name: (B,)} in physical units, from float32 `input.shape(B, T)`."""
+        ...
+
+
+class ClassicalRunner:
+    """A built-in classical method on plain arrays: the pulse of the whole face; needs no torch.
+
+    Args:
+        name: of the method.
+        method: (..., 3, T) colours and frames a second to pulse (..., T).
+    """
+
+    trained_on: tuple[str, ...] = ()
+    trainable = False
+
+    def __init__(self, name: str, method: Callable[[np.ndarray, float], np.ndarray]) -> None:
+        self.name = name
+        self.method = method
+        self.input: Input = Traces(frames=600, min_frames=60)
+        self.outputs: Mapping[str, Output] = {"ppg": Signal("value")}
+
+    def __call__(self, batch: np.ndarray) -> Outputs:
+        return {"ppg": self.method(batch, self.input.fps).mean(axis=1)}, {}
+
+
+class TorchRunner:
+    """A VitalsModule in eval mode on the CPU.
+
+    Args:
+        module: the model.
+        name: as the user knows it.
+    """
+
+    def __init__(self, module: VitalsModule, name: str) -> None:
+        self.name = name
+        self.module = module.eval()
+        self.input: Input = module.input
+        self.outputs: Mapping[str, Output] = module.outputs
+        self.trained_on = tuple(module.trained_on)
+        self.trainable = module.trainable
+
+    def __call__(self, batch: np.ndarray) -> Outputs:
+        import torch
+
+        with torch.inference_mode():
+            prediction = self.module(torch.from_numpy(np.ascontiguousarray(batch)))
+        waveforms = {name: wave.float().numpy() for name, wave in prediction.waveforms.items()}
+        return waveforms, {name: value.float().numpy() for name, value in prediction.targets.items()}
+
+
+def open_runner(model: Any) -> Runner:
+    """A runner for a model's name, a shipped checkpoint's name, a card, a .ckpt, a VitalsModule or a Runner.
+
+    Raises:
+        UnknownName, CheckpointError, PluginError: there is no such model, or it cannot be loaded.
+    """
+    if not isinstance(model, (str, Path)):
+        return TorchRunner(model, type(model).__name__) if hasattr(model, "hparams") else model
+    name = str(model)
+    if _is_classical(name):
+        return ClassicalRunner(name, classical.METHODS[name])
+    return TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)
+
+
+def simulated(runner: Runner) -> bool:
+    """Whether the model has seen simulated people only: its biomarkers are of no medical use."""
+    return bool(runner.trained_on) and all(_simulates(name) for name in runner.trained_on)
+
+
+def untrained(runner: Runner) -> bool:
+    """Whether the model has only its random first weights."""
+    return runner.trainable and not runner.trained_on
+
+
+def _is_classical(name: str) -> bool:
+    entry = registry.entries("model").get(name)
+    return name in classical.METHODS and entry is not None and entry.built_in
+
+
+def _simulates(dataset: str) -> bool:
+    try:
+        return hasattr(registry.dataset(dataset), "windows")
+    except UnknownName:
+        return False
