@@ -1,4 +1,7 @@
-"""What heart and lungs of a simulated person do during a window: beats, breathing, pulse wave (sources: physiology.py)."""
+"""What heart and lungs of a simulated person do during a window: beats, breathing, pulse wave.
+
+The sources of every number are in `physiology.py`.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ def pulse_wave(person: Person, heart_rate: float, systolic: float, exertion: flo
     """
     interval = 60.0 / heart_rate
     scale = np.sqrt(interval / 0.85)
-    peak = 0.150 + 0.0006 * (person.age - 45) + 0.008 * person.upstroke
-    gap = float(np.clip(person.height / person.stiffness, 0.15, 0.42))
-    late = 0.18 + 0.006 * (person.age - 45) + 0.004 * (systolic - 120) + 0.06 * person.augmentation
-    dicrotic = (0.42 - 0.003 * (person.age - 45) + 0.05 * person.reflection) * (1.0 - 0.45 * exertion)
-    width = 0.058 + 0.0003 * (person.age - 45) + 0.00012 * (systolic - 120)
+    peak = 0.150 + 0.0006 * (person.age - 45) + 0.014 * person.upstroke
+    gap = float(np.clip(person.height / person.stiffness * np.exp(0.07 * person.timing), 0.14, 0.45))
+    late = 0.18 + 0.006 * (person.age - 45) + 0.004 * (systolic - 120) + 0.12 * person.augmentation
+    dicrotic = (0.42 - 0.003 * (person.age - 45) + 0.09 * person.reflection) * (1.0 - 0.45 * exertion)
+    width = 0.058 + 0.0003 * (person.age - 45) + 0.00012 * (systolic - 120) + 0.005 * person.breadth
     centre = np.array([peak, peak + 0.42 * gap, peak + gap]) * scale / interval
-    spread = np.array([width, 0.062, 0.075]) * scale / interval
+    spread = np.array([width, 0.065, 0.105]) * scale / interval
     height = np.array([1.0, np.clip(late, 0.02, 0.9), np.clip(dicrotic, 0.05, 0.9)])
     phase = np.arange(_TEMPLATE) / _TEMPLATE
     # Neighbouring beats overlap: the sum over them keeps the wave periodic.

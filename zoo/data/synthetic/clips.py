@@ -50,7 +50,8 @@ def draw_face(tone: int, size: int, rng: np.random.Generator) -> np.ndarray:
     background = rng.uniform(0.1, 0.7) * np.exp(rng.normal(0.0, 0.1, 3))
     hair = rng.uniform(0.04, 0.35) * np.array([1.0, 0.85, 0.7])
     picture = background[:, None, None] * (1.0 + 0.05 * grain[1])
-    crown = 1.0 / (1.0 + np.exp((np.hypot(x / 0.98, (y + 0.12) / 0.98) - 1.0) / 0.05)) * (y < 0.1)
+    above = 1.0 / (1.0 + np.exp((y - 0.1) / 0.08))
+    crown = above / (1.0 + np.exp((np.hypot(x / 0.98, (y + 0.12) / 0.98) - 1.0) / 0.05))
     picture = picture * (1.0 - crown) + hair[:, None, None] * crown
     picture = picture * (1.0 - skin) + colour[:, None, None] * lit * skin
     dark = sum(_blob(x, y, (side_x, -0.2), (0.13, 0.07)) for side_x in (-0.35, 0.35))

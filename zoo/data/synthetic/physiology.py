@@ -37,7 +37,7 @@ class Person:
         stiffness: stiffness index of the volume pulse, m/s.
         rsa, mayer, jitter: standard deviation of the inter-beat interval, s, from breathing, the 0.1 Hz wave, chance.
         ectopic: probability that a beat comes early.
-        augmentation, reflection, upstroke: the person's own deviations of wave shape (z-scores).
+        augmentation, reflection, upstroke, timing, breadth: the person's own deviations of wave shape (z-scores).
         perfusion: pulse amplitude of the face relative to the average person's.
     """
 
@@ -65,6 +65,8 @@ class Person:
     augmentation: float
     reflection: float
     upstroke: float
+    timing: float
+    breadth: float
     perfusion: float
 
 
@@ -110,5 +112,7 @@ def draw_person(rng: np.random.Generator) -> Person:
         augmentation=float(rng.normal()),
         reflection=float(rng.normal()),
         upstroke=float(rng.normal()),
+        timing=float(rng.normal()),
+        breadth=float(rng.normal()),
         perfusion=float(np.clip(np.exp(rng.normal(0.0, 0.3)), 0.4, 2.2)),
     )
