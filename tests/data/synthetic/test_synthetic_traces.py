@@ -131,3 +131,10 @@ def test_regions_are_chosen_by_name() -> None:
     assert len(layout_of(Grid(3, 5))) == 15
     with pytest.raises(UnknownName, match="chin"):
         layout_of(("chim",))
+
+
+def test_bright_skin_is_not_saturated() -> None:
+    capture = Capture(exposure=1.3, specular=0.2)
+    seen = _traces(_body(5, skin_tone=1), capture)
+    assert seen.max() < 0.97
+    assert np.all(seen.std(-1) > 0)

@@ -175,6 +175,9 @@ def render_traces(
 
     light = _light(capture, layout, times, fps, rng)
     glint = capture.specular * rng.uniform(0.3, 1.7, (regions, 1, 1)) * capture.exposure
+    # The camera's automatic exposure keeps skin out of saturation.
+    exposed = min(1.0, 0.93 / float(np.max(diffuse + glint[..., 0])))
+    diffuse, glint = exposed * diffuse, exposed * glint
     seen = light * (diffuse[..., None].astype(np.float32) * (1.0 - absorbed) + (glint * light**2).astype(np.float32))
 
     pixels = np.maximum(capture.pixels * layout.area, 1.0)
