@@ -1,0 +1,212 @@
+"""Label files of data sets, read with distrust: every defect is a DataError that says which file and why.
+
+Readers of data sets, built in or not, build on these few functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.data.recording import Labels, Series
+from zoo.errors import DataError, VideoError
+from zoo.spec import TARGETS, WAVEFORMS
+
+MAX_BYTES = 256 * 2**20
+# Labels may end this much before the video (whichever is longer): devices are not stopped in the same instant.
+SLACK_SECONDS = 2.0
+SLACK_SHARE = 0.05
+# Share of samples whose clock may stand still or jump back before the file counts as damaged.
+MAX_BAD_STAMPS = 0.05
+
+
+def natural(text: str | Path) -> list[tuple[int, str]]:
+    """Sort key by which `s2` comes before `s10`."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(text))]
+
+
+def inside(root: Path, *parts: str) -> Path:
+    """The path of `parts` below `root`, where a label file may name anything.
+
+    Raises:
+        DataError: the path is absolute, or leaves the root by `..` or by a symbolic link.
+    """
+    name = "/".join(parts).replace("\\", "/")
+    # a drive letter counts as absolute on every system, so that a listing is the same everywhere
+    if not name or name.startswith("/") or "\0" in name or re.match(r"[A-Za-z]:", name):
+        raise DataError(f"the path '{name}' is not a relative path inside the data set: it is refused.")
+    path = root / name
+    base = os.path.realpath(root)
+    real = os.path.realpath(path)
+    if real != base and not real.startswith(base.rstrip(os.sep) + os.sep):
+        raise DataError(f"the path '{name}' leaves the data set's folder: it is refused.")
+    return path
+
+
+def text(path: Path) -> str:
+    """The text of a label file.
+
+    Raises:
+        DataError: missing, empty, larger than `MAX_BYTES`, or not text.
+    """
+    try:
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise DataError(f"the label file '{path}' is larger than {MAX_BYTES // 2**20} MiB: it is not one.")
+        content = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DataError(f"the label file '{path}' is missing: copy it again.") from None
+    except (OSError, UnicodeError) as error:
+        raise DataError(f"the label file '{path}' cannot be read ({error}).") from None
+    if not content.strip():
+        raise DataError(f"the label file '{path}' is empty: copy it again.")
+    return content
+
+
+def numbers(path: Path, *, skip: int = 0, columns: int | None = None) -> np.ndarray:
+    """The numbers of a text file, separated by white space, commas or semicolons.
+
+    Args:
+        skip: header lines.
+        columns: how many there must be; None for any, the same in all lines.
+
+    Returns:
+        (lines, columns) float64; NaN stays NaN.
+
+    Raises:
+        DataError: missing, empty, no number, or lines of different length.
+    """
+    lines = text(path).splitlines()[skip:]
+    rows = [re.split(r"\s*[,;]\s*|\s+", line.strip()) for line in lines if line.strip()]
+    if not rows:
+        raise DataError(f"the label file '{path}' holds no values below its header: copy it again.")
+    width = columns or len(rows[0])
+    for index, row in enumerate(rows):
+        if len(row) != width:
+            raise DataError(f"the label file '{path}' has {len(row)} columns in row {index + 1}, not {width}.")
+    try:
+        return np.array(rows, dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"the label file '{path}' holds something that is not a number ({error}).") from None
+
+
+def series(path: Path, name: str, times: np.ndarray, values: np.ndarray) -> Series:
+    """A checked signal.
+
+    Args:
+        path: the label file, for messages.
+        name: a waveform (`zoo.spec.WAVEFORMS`) or a target (`zoo.spec.TARGETS`, whose range is checked).
+        times: (n,) seconds; samples whose clock does not advance are left out.
+        values: (n,). Single values of a target outside its range are left out.
+
+    Raises:
+        DataError: too few samples, NaN, a constant waveform, a clock that does not run, or a wrong unit.
+    """
+    times, values = np.asarray(times, dtype=np.float64).ravel(), np.asarray(values, dtype=np.float64).ravel()
+    if len(times) != len(values):
+        raise DataError(f"'{path}' has {len(values)} values of {name} for {len(times)} times: copy it again.")
+    if name in TARGETS:
+        times, values = _plausible(path, name, times, values)
+    if len(values) < 2:
+        raise DataError(f"'{path}' holds {len(values)} samples of {name}: at least 2 are needed.")
+    bad = int(np.sum(~np.isfinite(values)) + np.sum(~np.isfinite(times)))
+    if bad:
+        raise DataError(f"'{path}' holds {bad} values of {name} that are NaN or infinite.")
+    if name in WAVEFORMS and np.ptp(values) == 0:
+        raise DataError(f"'{path}' holds a constant {name}: the sensor was not on.")
+    forward = np.diff(np.maximum.accumulate(times), prepend=-np.inf) > 0
+    if np.mean(~forward) > MAX_BAD_STAMPS:
+        raise DataError(f"'{path}' has {np.sum(~forward)} time stamps of {name} that do not increase.")
+    return Series(times[forward], values[forward])
+
+
+def _plausible(path: Path, name: str, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    target = TARGETS[name]
+    good = (values >= target.low) & (values <= target.high)
+    known = np.isfinite(values)
+    if known.any() and np.mean(good[known]) < 0.5:
+        raise DataError(
+            f"'{path}' holds {name} around {np.median(values[known]):g}, outside {target.low:g} to {target.high:g} "
+            f"{target.unit}: wrong unit?"
+        )
+    return times[good], values[good]
+
+
+def even(path: Path, name: str, values: np.ndarray, rate: float, start: float = 0.0) -> Series:
+    """A checked signal of `rate` samples a second whose first sample is at `start` seconds."""
+    return series(path, name, start + np.arange(np.size(values)) / rate, values)
+
+
+def frame_clock(path: Path, stamps: np.ndarray) -> np.ndarray:
+    """Frame times from the first frame on.
+
+    Args:
+        stamps: (frames,) seconds of any origin.
+
+    Raises:
+        DataError: fewer than two, NaN, or running backwards.
+    """
+    stamps = np.asarray(stamps, dtype=np.float64).ravel()
+    if len(stamps) < 2 or not np.all(np.isfinite(stamps)) or np.any(np.diff(stamps) < 0) or stamps[-1] == stamps[0]:
+        raise DataError(f"'{path}' holds no increasing times of at least two frames: copy it again.")
+    return stamps - stamps[0]
+
+
+def labels(
+    path: Path, signals: Mapping[str, Series], frame_times: np.ndarray | None = None, video: Path | None = None
+) -> Labels:
+    """Labels, unless a waveform ends well before the video does.
+
+    Args:
+        path: the label file, for the message.
+        signals: by name.
+        frame_times: (frames,) seconds, where the data set has them; they tell the video's length.
+        video: else asked for its length, which decodes nothing but its start.
+
+    Raises:
+        DataError: a waveform is shorter than the video.
+    """
+    end = float(frame_times[-1]) if frame_times is not None else _duration(video)
+    for name, signal in signals.items():
+        missing = end - float(signal.times[-1])
+        if name in WAVEFORMS and missing > max(SLACK_SECONDS, SLACK_SHARE * end):
+            raise DataError(f"'{path}' is shorter than the video: {name} ends {missing:.1f} s before {end:.1f} s.")
+    return Labels(dict(signals), frame_times)
+
+
+def _duration(video: Path | None) -> float:
+    """Seconds, or 0 where that cannot be told; a damaged video is reported when its frames are read."""
+    if video is None or not video.is_file():
+        return 0.0
+    from zoo.data.video import open_video
+
+    try:
+        with open_video(video) as opened:
+            return opened.duration or 0.0
+    except VideoError:
+        return 0.0
+
+
+def number(value: Any) -> float:
+    """A cell of a table as a number; NaN where it is empty or says so."""
+    try:
+        return float(str(value).strip().replace(",", ".") or "nan")
+    except ValueError:
+        return float("nan")
+
+
+def in_range(name: str, value: float) -> bool:
+    """Whether a known value of a target is plausible in its unit."""
+    return TARGETS[name].low <= value <= TARGETS[name].high
+
+
+def fold_of(people: Sequence[str], folds: int) -> dict[str, int]:
+    """A fold for each person: people ordered by the hash of their name, dealt out in turn (sizes differ by one)."""
+    order = sorted(set(people), key=lambda person: hashlib.sha256(person.encode()).digest())
+    return {person: index % folds for index, person in enumerate(order)}
