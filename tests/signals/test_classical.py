@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from zoo.errors import InputShapeError
-from zoo.signals.classical import METHODS, moving_sum, pos
+from zoo.signals.arrays import moving_sum
+from zoo.signals.classical import METHODS, pos
 from zoo.signals.filters import bandpass, detrend
 
 EXPORTABLE = [name for name in METHODS if name != "ica"]

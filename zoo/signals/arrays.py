@@ -80,3 +80,25 @@ def check_band(low: float, high: float, fps: float) -> None:
             f"A band of {low:g} to {high:g} Hz does not fit {fps:g} frames a second: "
             f"choose 0 <= low < high <= {fps / 2:g} Hz."
         )
+
+
+def moving_sum(x: Array, length: int) -> Array:
+    """Sum over every stretch of `length` samples, by doubling: no subtraction, so fp32 keeps its digits.
+
+    Args:
+        x: (..., T), T >= length.
+
+    Returns:
+        (..., T - length + 1).
+    """
+    count = x.shape[-1] - length + 1
+    total, start, size, block = None, 0, 1, x
+    while size <= length:
+        if length & size:
+            part = block[..., start : start + count]
+            total = part if total is None else total + part
+            start += size
+        size *= 2
+        if size <= length:
+            block = block[..., : -size // 2] + block[..., size // 2 :]
+    return total

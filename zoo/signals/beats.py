@@ -7,7 +7,7 @@ from scipy import ndimage, signal
 
 from zoo.errors import InputShapeError
 from zoo.signals.arrays import Array, back, check_band, check_wave, numpy_float64
-from zoo.signals.rate import peak_frequency, power_spectrum
+from zoo.signals.spectrum import peak_frequency, power_spectrum
 
 WINDOW_SECONDS = 8.0
 # an interval that is not between these multiples of the median around it holds a missed or an invented beat

@@ -18,10 +18,10 @@ from array_api_compat import device
 from scipy import signal
 
 from zoo.errors import InputShapeError
-from zoo.signals.arrays import Array, constant, floating, namespace
+from zoo.signals.arrays import Array, constant, floating, moving_sum, namespace
 from zoo.signals.independent import ica
 
-__all__ = ["METHODS", "chrom", "green", "ica", "lgi", "moving_sum", "omit", "pbv", "pos"]
+__all__ = ["METHODS", "chrom", "green", "ica", "lgi", "omit", "pbv", "pos"]
 
 WINDOW_SECONDS = 1.6
 
@@ -189,28 +189,6 @@ METHODS: dict[str, Callable[[Array, float], Array]] = {
     "lgi": lgi,
     "omit": omit,
 }
-
-
-def moving_sum(x: Array, length: int) -> Array:
-    """Sum over every stretch of `length` samples, by doubling: no subtraction, so fp32 keeps its digits.
-
-    Args:
-        x: (..., T), T >= length.
-
-    Returns:
-        (..., T - length + 1).
-    """
-    count = x.shape[-1] - length + 1
-    total, start, size, block = None, 0, 1, x
-    while size <= length:
-        if length & size:
-            part = block[..., start : start + count]
-            total = part if total is None else total + part
-            start += size
-        size *= 2
-        if size <= length:
-            block = block[..., : -size // 2] + block[..., size // 2 :]
-    return total
 
 
 def _relative(rgb: Array, shortest: int) -> tuple[Array, Array]:

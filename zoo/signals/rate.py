@@ -1,41 +1,26 @@
-"""Heart rate from a waveform."""
+"""Heart rate from waveforms: one door, `heart_rate`, to every way of reading it."""
 
 from __future__ import annotations
 
-import math
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
 
-from array_api_compat import device
+import numpy as np
 
-from zoo.errors import UsageError
-from zoo.signals.arrays import Array, check_band, check_wave, namespace
-from zoo.signals.forms import remove_line
+from zoo.errors import InputShapeError, UsageError
+from zoo.signals import published
+from zoo.signals.arrays import Array, back, check_band, check_wave, namespace, numpy_float64
+from zoo.signals.beats import mean_ibi_rate
+from zoo.signals.filters import windows
+from zoo.signals.interval import rate_interval
+from zoo.signals.spectrum import peak_frequency, power_spectrum, smoothed
 
-Method = Literal["spectrum"]
+__all__ = ["HIGH_HZ", "LOW_HZ", "Method", "Rate", "heart_rate", "measure", "peak_frequency", "power_spectrum"]
+
+Method = Literal["spectrum", "centroid", "welch", "beats", "toolbox", "toolbox_peaks", "system_b", "system_c"]
 
 LOW_HZ, HIGH_HZ = 0.7, 3.2
-
-
-def power_spectrum(wave: Array, fps: float, padding: int = 4) -> tuple[Array, Array]:
-    """Power spectrum of the wave less its straight line, under a Hann window.
-
-    Args:
-        wave: (..., T).
-        fps: frames a second.
-        padding: zeros are appended up to the next power of two from `padding` x T.
-
-    Returns:
-        frequencies (F,) in Hz and power (..., F), relative.
-    """
-    wave = check_wave(wave, fps)
-    xp = namespace(wave)
-    n = wave.shape[-1]
-    size = 2 ** math.ceil(math.log2(max(padding * n, 2)))
-    t = xp.arange(n, dtype=wave.dtype, device=device(wave))
-    hann = 0.5 - 0.5 * xp.cos(2 * math.pi * (t + 0.5) / n)
-    spectrum = xp.fft.rfft(remove_line(wave) * hann, n=size)
-    frequencies = xp.arange(size // 2 + 1, dtype=wave.dtype, device=device(wave)) * (fps / size)
-    return frequencies, xp.real(spectrum) ** 2 + xp.imag(spectrum) ** 2
 
 
 def heart_rate(
@@ -46,6 +31,7 @@ def heart_rate(
     high: float = HIGH_HZ,
     method: Method = "spectrum",
     whiten: bool = True,
+    **options: Any,
 ) -> Array:
     """Heart rate of each waveform.
 
@@ -53,72 +39,150 @@ def heart_rate(
         wave: (..., T) pulse waveform, value form, any scale.
         fps: frames a second.
         low, high: band in Hz that the rate must lie in.
-        method: `spectrum` takes the highest peak of the power spectrum, refined by a parabola through its logarithm.
-        whiten: multiply the spectrum by f before the peak is chosen (the noise of face video falls as 1/f).
+        method: how it is read:
+            `spectrum`: highest peak of the power spectrum, placed by a parabola through its logarithm. Option `guard`
+            (False): half the frequency where a peak of nearly the same height stands there.
+            `centroid`: centre of gravity within `width` (14 bpm) of the highest peak of the spectrum smoothed by
+            `smooth` (6 bpm).
+            `welch`: as `spectrum`, of the mean spectrum of windows of `seconds` (8) that overlap by half.
+            `beats`: 60 over the mean inter-beat interval.
+            `toolbox` (option `next_power_of_two`), `toolbox_peaks`, `system_b` (`seconds`, `hop`), `system_c`
+            (`frames`): as published, see `zoo.signals.published`.
+        whiten: multiply the spectrum by f before the peak is chosen (the noise of face video falls as 1/f). The
+            methods by beats and the published ones know no whitening.
+        options: of the method, by name.
 
     Returns:
-        (...) in 1/min. NaN where nothing can be decided: NaN in the wave, a constant, fewer than two periods, or
-        no peak in the band but what leaks into it from a stronger one outside.
+        (...) in 1/min, the kind of `wave`. NaN where nothing can be decided: NaN in the wave, a constant, fewer than
+        two periods, or no peak in the band but what leaks into it from a stronger one outside.
 
     Raises:
-        InputShapeError, UsageError: no samples; a band or frame rate that cannot be.
+        InputShapeError: no samples.
+        UsageError: a band or frame rate that cannot be, an unknown method or option.
     """
     wave = check_wave(wave, fps)
     check_band(low, high, fps)
-    if method != "spectrum":
-        raise UsageError(f"There is no way called '{method}' to find a heart rate: use spectrum.")
-    frequencies, power = power_spectrum(wave, fps)
-    return 60 * peak_frequency(frequencies, power, wave.shape[-1] / fps, (low, high), whiten)
+    if method not in _METHODS:
+        raise UsageError(f"There is no way called '{method}' to find a heart rate: use {', '.join(get_args(Method))}.")
+    try:
+        return _METHODS[method](wave, fps, low, high, whiten, **options)
+    except TypeError as error:
+        if "unexpected keyword" not in str(error):
+            raise
+        raise UsageError(f"The method '{method}' has no such option: {', '.join(options)}.") from error
 
 
-def peak_frequency(
-    frequencies: Array, power: Array, duration: float, band: tuple[float, float], whiten: bool = True
-) -> Array:
-    """Frequency of the highest peak inside a band.
-
-    The peak is chosen with whitening and then placed without it: times f, a lobe's top moves upwards.
+@dataclass(frozen=True)
+class Rate:
+    """A rate of one recording, and how it was read.
 
     Args:
-        frequencies: (F,) Hz, even.
-        power: (..., F) of a Hann window.
-        duration: seconds that the spectrum was made of.
-        band: lowest and highest Hz.
-
-    Returns:
-        (...) in Hz, NaN as in `heart_rate`.
+        value: 1/min, NaN where it could not be decided.
+        low, high: ends of its interval of `level`, 1/min.
+        method: of `heart_rate`.
+        band: lowest and highest Hz that were allowed.
+        window: seconds that it was read from.
+        level: probability that the interval is meant to hold the truth with.
+        reason: why the value is NaN; empty otherwise.
     """
-    xp = namespace(power)
-    step = frequencies[1] - frequencies[0]
-    weighted = power * frequencies if whiten else power
-    before, here, after = weighted[..., :-2], weighted[..., 1:-1], weighted[..., 2:]
-    middle = frequencies[1:-1]
-    allowed = (middle >= band[0]) & (middle <= band[1]) & (middle * duration >= 2)
-    peaks = xp.where((here > before) & (here >= after) & allowed, here, xp.zeros_like(here))
-    index = xp.argmax(peaks, axis=-1, keepdims=True)
-    found = xp.take_along_axis(peaks, index, axis=-1)[..., 0] > 0
 
-    tiny = xp.finfo(power.dtype).smallest_normal
-    logs = [xp.log(xp.take_along_axis(power, index + k, axis=-1)[..., 0] + tiny) for k in (0, 1, 2)]
-    curvature = logs[0] - 2 * logs[1] + logs[2]
-    flat = curvature >= 0
-    shift = xp.where(flat, xp.zeros_like(curvature), (logs[0] - logs[2]) / xp.where(flat, -1.0, 2 * curvature))
-    lobe = 2 / (duration * step)
-    shift = xp.where(shift > lobe, lobe, xp.where(shift < -lobe, -lobe, shift))
-    peak = (xp.astype(index[..., 0] + 1, power.dtype) + shift) * step
-    height = xp.take_along_axis(power, index + 1, axis=-1)[..., 0]
-    decided = found & (height > 4 * _leakage(frequencies, power, peak, duration, band))
-    return xp.where(decided, peak, xp.full_like(peak, float("nan")))
+    value: float
+    low: float
+    high: float
+    method: str
+    band: tuple[float, float]
+    window: float
+    level: float = 0.9
+    reason: str = ""
 
 
-def _leakage(frequencies: Array, power: Array, at: Array, duration: float, band: tuple[float, float]) -> Array:
-    """Power that the strongest component outside the band throws to `at` through the Hann window's side lobes."""
-    xp = namespace(power)
-    outside = (frequencies < band[0]) | (frequencies > band[1])
-    rest = xp.where(outside, power, xp.zeros_like(power))
-    source = xp.argmax(rest, axis=-1, keepdims=True)
-    distance = xp.abs(xp.take(frequencies, xp.reshape(source, (-1,)), axis=0) - xp.reshape(at, (-1,))) * duration
-    distance = xp.reshape(distance, at.shape)
-    # envelope of the side lobes: 1 / (pi x (x^2 - 1))^2; within the main lobe the peak must stand on its own
-    far = xp.where(distance > 2, distance, xp.full_like(distance, 2.0))
-    envelope = 1 / (math.pi * far * (far**2 - 1)) ** 2
-    return xp.take_along_axis(rest, source, axis=-1)[..., 0] * envelope
+def measure(
+    wave: Array,
+    fps: float,
+    *,
+    low: float = LOW_HZ,
+    high: float = HIGH_HZ,
+    method: Method = "spectrum",
+    whiten: bool = True,
+    level: float = 0.9,
+    **options: Any,
+) -> Rate:
+    """Heart rate of one waveform with its interval, or the reason why there is none.
+
+    Args:
+        wave: (T,).
+        level: of the interval, see `zoo.signals.interval`.
+
+    The others, and the errors, are those of `heart_rate`.
+    """
+    x = numpy_float64(check_wave(wave, fps))
+    if x.ndim != 1:
+        raise InputShapeError("measure takes one waveform (T,): call it once a recording.")
+    value = float(heart_rate(x, fps, low=low, high=high, method=method, whiten=whiten, **options))
+    ends = (np.nan, np.nan)
+    if np.isfinite(value):
+        ends = rate_interval(x, fps, value, low=low, high=high, whiten=whiten, level=level)
+    reason = "" if np.isfinite(value) else _reason(x, fps, low, high)
+    return Rate(value, float(ends[0]), float(ends[1]), method, (low, high), len(x) / fps, level, reason)
+
+
+def _reason(x: np.ndarray, fps: float, low: float, high: float) -> str:
+    if not np.isfinite(x).all():
+        return "the waveform has gaps"
+    if np.ptp(x) <= 1e-6 * np.abs(x).max():
+        return "the waveform does not move"
+    if len(x) / fps < 2 / high:
+        return f"{len(x) / fps:.1f} s hold fewer than two periods of any rate in the band"
+    return f"no peak between {60 * low:g} and {60 * high:g} bpm stands out"
+
+
+def _spectrum(wave: Array, fps: float, low: float, high: float, whiten: bool, *, guard: bool = False) -> Array:
+    frequencies, power = power_spectrum(wave, fps)
+    return 60 * peak_frequency(frequencies, power, wave.shape[-1] / fps, (low, high), whiten, guard)
+
+
+def _welch(
+    wave: Array, fps: float, low: float, high: float, whiten: bool, *, seconds: float = 8.0, guard: bool = False
+) -> Array:
+    xp = namespace(wave)
+    length = min(wave.shape[-1], max(2, round(seconds * fps)))
+    frequencies, power = power_spectrum(windows(wave, length, max(1, length // 2)), fps, padding=8)
+    return 60 * peak_frequency(frequencies, xp.mean(power, axis=-2), length / fps, (low, high), whiten, guard)
+
+
+def _centroid(
+    wave: Array, fps: float, low: float, high: float, whiten: bool, *, smooth: float = 6.0, width: float = 14.0
+) -> Array:
+    xp = namespace(wave)
+    frequencies, power = power_spectrum(wave, fps)
+    step = float(frequencies[1] - frequencies[0])
+    peak = peak_frequency(frequencies, smoothed(power, smooth / 60 / step), wave.shape[-1] / fps, (low, high), whiten)
+    near = (xp.abs(frequencies - peak[..., None]) <= width / 60) & (frequencies >= low) & (frequencies <= high)
+    weight = xp.where(near, power * frequencies if whiten else power, xp.zeros_like(power))
+    total = xp.sum(weight, axis=-1)
+    known = total > 0
+    rate = 60 * xp.sum(weight * frequencies, axis=-1) / xp.where(known, total, xp.ones_like(total))
+    return xp.where(known, rate, xp.full_like(rate, float("nan")))
+
+
+def _beats(wave: Array, fps: float, low: float, high: float, whiten: bool) -> Array:
+    return mean_ibi_rate(wave, fps, low=low, high=high)
+
+
+def _as_published(function: Callable[..., np.ndarray]) -> Callable[..., Array]:
+    def method(wave: Array, fps: float, low: float, high: float, whiten: bool, **options: Any) -> Array:
+        return back(function(numpy_float64(wave), fps, low, high, **options), wave)
+
+    return method
+
+
+_METHODS: dict[str, Callable[..., Array]] = {
+    "spectrum": _spectrum,
+    "centroid": _centroid,
+    "welch": _welch,
+    "beats": _beats,
+    "toolbox": _as_published(published.toolbox),
+    "toolbox_peaks": _as_published(published.toolbox_peaks),
+    "system_b": _as_published(published.system_b),
+    "system_c": _as_published(published.system_c),
+}
