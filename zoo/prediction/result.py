@@ -104,6 +104,7 @@ class VideoResult:
         preview: a frame with the face, to draw.
         regions: what the model read of it.
         seconds: time spent a stage.
+        picture: where its picture is, if one was drawn.
     """
 
     video: str
@@ -123,6 +124,7 @@ class VideoResult:
     preview: Preview | None = None
     regions: Any = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    picture: str | None = None
 
     @property
     def realtime_factor(self) -> float:
@@ -134,7 +136,7 @@ class VideoResult:
 def to_dict(result: VideoResult) -> dict[str, Any]:
     """Plain values for JSON; what is not known is None."""
     over = result.over_time
-    series = None
+    series: dict[str, Any] | None = None
     if over is not None:
         names = ("times", "values", "low", "high")
         series = {name: [_number(value, 3) for value in getattr(over, name)] for name in names}
@@ -156,7 +158,11 @@ def to_dict(result: VideoResult) -> dict[str, Any]:
         },
         "quality": None
         if result.quality is None
-        else {"snr": _number(result.quality.snr, 2), "snr_unit": "dB", "confidence": _number(result.quality.confidence, 3)},
+        else {
+            "snr": _number(result.quality.snr, 2),
+            "snr_unit": "dB",
+            "confidence": _number(result.quality.confidence, 3),
+        },
         "heart_rate_over_time": series,
         "notes": list(result.notes),
         "duration": _number(result.duration, 3),
@@ -164,6 +170,7 @@ def to_dict(result: VideoResult) -> dict[str, Any]:
         "fps": _number(result.fps, 3),
         "seconds": {name: _number(value, 3) for name, value in result.seconds.items()},
         "realtime_factor": _number(result.realtime_factor, 1),
+        "picture": result.picture,
         "error": result.error,
     }
 
@@ -206,7 +213,7 @@ def name_in(names: Sequence[str]) -> list[str]:
         while depth < len(parts) and any(other[-depth:] == parts[-depth:] for other in others):
             depth += 1
         stem = "_".join(part.strip("/\\:.") or "video" for part in parts[-depth:])
-        while stem in chosen:
+        while stem.casefold() in {other.casefold() for other in chosen}:
             stem += "_"
         chosen.append(stem)
     return chosen

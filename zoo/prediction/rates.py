@@ -1,0 +1,79 @@
+"""Rates of the whole clip and along it, from waveforms, or from what the model's head says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo.prediction.result import Estimate, OverTime, Quality
+from zoo.signals.quality import confidence
+from zoo.signals.rate import measure
+from zoo.spec import TARGETS
+
+# seconds; the shorter window where the clip is shorter than LONG
+WINDOW, SHORT_WINDOW, LONG, HOP = 20.0, 10.0, 40.0, 1.0
+# of a window without a face, the largest share
+MOST_LOST = 0.25
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What `read` finds; None where nothing can be decided."""
+
+    heart_rate: Estimate | None = None
+    over_time: OverTime | None = None
+    respiration_rate: Estimate | None = None
+    quality: Quality | None = None
+    notes: tuple[str, ...] = ()
+
+
+def read(waveforms: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray], fps: float, start: float) -> Rates:
+    """Read all rates of a clip.
+
+    Args:
+        waveforms: (T,) z-scored by name, NaN without a face.
+        numbers: the values that the model's head gave in its windows, by name.
+        fps: samples a second.
+        start: seconds of the first sample.
+    """
+    if "ppg" not in waveforms:
+        return _by_head(numbers)
+    wave = waveforms["ppg"]
+    seen = np.isfinite(wave)
+    # no face adds no power
+    whole = measure(np.nan_to_num(wave), fps)
+    over = _over_time(wave, fps, start)
+    if not np.isfinite(whole.value):
+        return Rates(over_time=over, notes=(f"no heart rate could be decided: {whole.reason}",))
+    seconds = float(seen.sum() / fps)
+    heart = Estimate(whole.value, whole.low, whole.high, whole.method, whole.band, seconds)
+    trust = confidence(np.nan_to_num(wave), fps)
+    return Rates(heart, over, quality=Quality(trust.snr, trust.confidence))
+
+
+def _by_head(numbers: Mapping[str, np.ndarray]) -> Rates:
+    """A model without a pulse waveform says the rate itself, once a window; the interval is what its windows span."""
+    said = numbers.get("heart_rate", np.zeros(0))
+    said = said[np.isfinite(said)]
+    if not len(said):
+        return Rates(notes=("this model gives neither a pulse waveform nor a heart rate",))
+    target = TARGETS["heart_rate"]
+    ends = (float(said.min()), float(said.max())) if len(said) > 1 else (np.nan, np.nan)
+    band = (target.low / 60, target.high / 60)
+    return Rates(Estimate(float(np.median(said)), *ends, "median of windows", band, float(len(said)), source="head"))
+
+
+def _over_time(wave: np.ndarray, fps: float, start: float) -> OverTime:
+    window = WINDOW if len(wave) / fps >= LONG else SHORT_WINDOW
+    length, hop = min(round(window * fps), len(wave)), round(HOP * fps)
+    first = np.arange(0, len(wave) - length + 1, hop)
+    rows = []
+    for begin in first:
+        part = wave[begin : begin + length]
+        lost = np.mean(~np.isfinite(part))
+        rate = measure(np.nan_to_num(part), fps) if lost <= MOST_LOST else None
+        rows.append((rate.value, rate.low, rate.high) if rate else (np.nan,) * 3)
+    values, low, high = np.array(rows).T
+    return OverTime(start + first / fps + length / fps / 2, values, low, high, length / fps, HOP)
