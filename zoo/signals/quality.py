@@ -27,7 +27,8 @@ def snr(wave: Array, fps: float, rate: Array, *, low: float = 0.75, high: float 
         deviation: 1/min to either side of both harmonics that count as signal.
 
     Returns:
-        (...) in dB (10 log10 of the ratio of powers). NaN where the rate is NaN, the wave has NaN or does not move. A periodogram of the next power of two.
+        (...) in dB (10 log10 of the ratio of powers), from a periodogram of the next power of two. NaN where the rate
+        is NaN, the wave has NaN or does not move.
 
     Source: de Haan and Jeanne 2013, IEEE TBME 60(10), section III-C, in the form of the rPPG toolbox.
     """
@@ -132,8 +133,9 @@ class Confidence:
 def confidence(wave: Array, fps: float, *, low: float = LOW_HZ, high: float = HIGH_HZ) -> Confidence:
     """One number 0..1 for a waveform, made of what can be seen without any truth.
 
-    SNR counts by a logistic (0.08 at -5 dB, 0.5 at 0 dB, 0.92 at 5 dB), template correlation from 0 to 1, and the distance between
-    the rate by spectrum and the rate by beats by exp(-distance / 10 bpm). It ranks windows; it is no probability.
+    SNR counts by a logistic (0.08 at -5 dB, 0.5 at 0 dB, 0.92 at 5 dB), template correlation from 0 to 1, and the
+    distance between the rate by spectrum and the rate by beats by exp(-distance / 10 bpm). It ranks windows; it is no
+    probability.
 
     Args:
         wave: (T,) value form; a batch goes to `confidences`.
