@@ -144,18 +144,24 @@ def even(path: Path, name: str, values: np.ndarray, rate: float, start: float = 
 
 
 def frame_clock(path: Path, stamps: np.ndarray) -> np.ndarray:
-    """Frame times from the first frame on.
+    """Frame times from the first frame on, strictly increasing.
 
     Args:
-        stamps: (frames,) seconds of any origin.
+        stamps: (frames,) seconds of any origin. Frames with the same or an earlier stamp than the one before, as
+            cameras with a coarse clock give, are put a microsecond after it.
 
     Raises:
-        DataError: fewer than two, NaN, or running backwards.
+        DataError: fewer than two, NaN, or a clock that does not run.
     """
-    stamps = np.asarray(stamps, dtype=np.float64).ravel()
-    if len(stamps) < 2 or not np.all(np.isfinite(stamps)) or np.any(np.diff(stamps) < 0) or stamps[-1] == stamps[0]:
+    times = np.asarray(stamps, dtype=np.float64).ravel()
+    if len(times) < 2 or not np.all(np.isfinite(times)) or np.mean(np.diff(times) < 0) > MAX_BAD_STAMPS:
         raise DataError(f"'{path}' holds no increasing times of at least two frames: copy it again.")
-    return stamps - stamps[0]
+    times = times - times[0]
+    steps = 1e-6 * np.arange(len(times))
+    times = np.maximum.accumulate(times - steps) + steps
+    if np.mean(np.diff(times) < 1e-5) > 0.5:
+        raise DataError(f"'{path}' holds frame times that stand still: copy it again.")
+    return times
 
 
 def labels(
@@ -191,6 +197,21 @@ def _duration(video: Path | None) -> float:
             return opened.duration or 0.0
     except VideoError:
         return 0.0
+
+
+def frame_rate(video: Path) -> float:
+    """Nominal frames a second of a video, where the data set has no time stamps.
+
+    Raises:
+        DataError: the video cannot be opened.
+    """
+    from zoo.data.video import open_video
+
+    try:
+        with open_video(video) as opened:
+            return opened.fps
+    except VideoError as error:
+        raise DataError(f"the frame rate is unknown: {error}") from None
 
 
 def number(value: Any) -> float:

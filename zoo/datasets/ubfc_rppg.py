@@ -1,4 +1,4 @@
-"""UBFC-rPPG, both parts: DATASET_1 (`N-name/{vid.avi, gtdump.xmp}`), DATASET_2 (`subjectN/{vid.avi, ground_truth.txt}`)."""
+"""UBFC-rPPG: DATASET_1 (`N-name/{vid.avi, gtdump.xmp}`) and DATASET_2 (`subjectN/{vid.avi, ground_truth.txt}`)."""
 
 from __future__ import annotations
 
