@@ -8,9 +8,9 @@ from pathlib import Path
 from zoo.data.pictures import SUFFIXES as PICTURES
 from zoo.errors import VideoError
 
-VIDEOS = frozenset(
-    (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts")
-    + (".wmv", ".flv", ".3gp", ".3g2", ".ogv", ".mxf", ".mjpeg")
+VIDEOS = (
+    *(".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts"),
+    *(".wmv", ".flv", ".3gp", ".3g2", ".ogv", ".mxf", ".mjpeg"),
 )
 
 

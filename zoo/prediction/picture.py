@@ -73,7 +73,7 @@ def draw(result: VideoResult, face: bool = True) -> bytes:
 
 
 def _title(figure: Figure, result: VideoResult) -> None:
-    figure.text(0.035, 0.945, _short(Path(result.video).name, 60), fontsize=16, fontweight="bold")
+    figure.text(0.035, 0.945, _short(str(Path(*Path(result.video).parts[-2:])), 60), fontsize=16, fontweight="bold")
     facts = f"{result.model}   ·   {result.duration:.1f} s   ·   {result.fps:.3g} frames/s"
     figure.text(0.975, 0.945, facts, fontsize=10.5, color=SOFT, ha="right")
 
@@ -234,7 +234,11 @@ def _over_time(axes: Axes, result: VideoResult) -> None:
     known = np.isfinite(over.low) & np.isfinite(over.high)
     axes.fill_between(over.times, over.low, over.high, where=known, color=PULSE, alpha=0.16, lw=0)
     axes.plot(over.times, over.values, color=PULSE, lw=1.2)
+    if len(over.times) <= 3:
+        axes.vlines(over.times, over.low, over.high, color=PULSE, alpha=0.3, lw=3)
     sure = over.high - over.low <= SURE
+    if not sure.all():
+        axes.set_title("hollow: uncertain", loc="right", fontsize=9, fontweight="normal", color=SOFT)
     axes.plot(over.times[sure], over.values[sure], "o", color=PULSE, ms=3.5)
     axes.plot(over.times[~sure], over.values[~sure], "o", mfc="white", mec=PULSE, ms=3.5)
     if result.heart_rate:

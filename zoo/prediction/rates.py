@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from zoo.prediction.result import Estimate, OverTime, Quality
+from zoo.signals.filters import windows
+from zoo.signals.interval import rate_interval
 from zoo.signals.quality import confidence
 from zoo.signals.rate import measure
+from zoo.signals.tracking import heart_rate_over_time
 from zoo.spec import TARGETS
 
 # seconds; the shorter window where the clip is shorter than LONG
 WINDOW, SHORT_WINDOW, LONG, HOP = 20.0, 10.0, 40.0, 1.0
+# an interval that is wider (1/min) is said in words
+UNSURE = 20.0
 # of a window without a face, the largest share
 MOST_LOST = 0.25
 
@@ -50,7 +55,10 @@ def read(waveforms: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray],
     seconds = float(seen.sum() / fps)
     heart = Estimate(whole.value, whole.low, whole.high, whole.method, whole.band, seconds)
     trust = confidence(np.nan_to_num(wave), fps)
-    return Rates(heart, over, quality=Quality(trust.snr, trust.confidence))
+    notes = []
+    if whole.high - whole.low > UNSURE:
+        notes.append(f"the pulse is weak: any heart rate from {whole.low:.0f} to {whole.high:.0f} fits this video")
+    return Rates(heart, over, quality=Quality(trust.snr, trust.confidence), notes=tuple(notes))
 
 
 def _by_head(numbers: Mapping[str, np.ndarray]) -> Rates:
@@ -68,12 +76,11 @@ def _by_head(numbers: Mapping[str, np.ndarray]) -> Rates:
 def _over_time(wave: np.ndarray, fps: float, start: float) -> OverTime:
     window = WINDOW if len(wave) / fps >= LONG else SHORT_WINDOW
     length, hop = min(round(window * fps), len(wave)), round(HOP * fps)
-    first = np.arange(0, len(wave) - length + 1, hop)
-    rows = []
-    for begin in first:
-        part = wave[begin : begin + length]
-        lost = np.mean(~np.isfinite(part))
-        rate = measure(np.nan_to_num(part), fps) if lost <= MOST_LOST else None
-        rows.append((rate.value, rate.low, rate.high) if rate else (np.nan,) * 3)
-    values, low, high = np.array(rows).T
-    return OverTime(start + first / fps + length / fps / 2, values, low, high, length / fps, HOP)
+    seen = np.isfinite(wave)
+    filled = np.where(seen, wave, 0.0)
+    times, values = heart_rate_over_time(filled, fps, window=length / fps, hop=hop / fps, track=True)
+    values = np.where(windows(seen, length, hop).mean(axis=-1) >= 1 - MOST_LOST, values, np.nan)
+    parts = zip(windows(filled, length, hop), values, strict=True)
+    ends = [rate_interval(part, fps, rate) if np.isfinite(rate) else (np.nan, np.nan) for part, rate in parts]
+    low, high = np.array(ends).T
+    return OverTime(start + times, values, low, high, length / fps, hop / fps)

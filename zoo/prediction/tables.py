@@ -22,6 +22,8 @@ def show(results: Sequence[VideoResult], console: Console | None = None) -> None
         console.print(in_full(results[0]))
     else:
         console.print(summary(results))
+        for note in _shared_notes(results):
+            console.print(Text(note, style="yellow"))
         if any(result.biomarkers for result in results):
             console.print("Biomarkers: see --json or --csv FILE.", style="dim")
 
@@ -67,15 +69,24 @@ def summary(results: Sequence[VideoResult]) -> Table:
     table.add_column("remarks", overflow="fold", ratio=3)
     for result, name in zip(results, shortened([result.video for result in results]), strict=True):
         if result.error:
-            reason = result.error.replace(result.video, name)
+            # its name stands in the row already
+            reason = result.error.replace(f"'{result.video}'", "it")
+            reason = reason[:1].upper() + reason[1:]
             table.add_row(Text(name), "failed", "", "", Text(reason, style="red"))
             continue
         confidence = f"{100 * result.quality.confidence:.0f} %" if result.quality else "–"
         rate, breath = result.heart_rate, result.respiration_rate
         spoken = f"{rate.value:.1f} ({_interval(rate)})" if rate else "–"
-        remarks = Text("; ".join(result.notes), style="yellow")
+        own = [note for note in result.notes if note not in _shared_notes(results)]
+        remarks = Text("; ".join(own), style="yellow")
         table.add_row(Text(name), spoken, f"{breath.value:.1f}" if breath else "–", confidence, remarks)
     return table
+
+
+def _shared_notes(results: Sequence[VideoResult]) -> list[str]:
+    """Notes that stand in every result: they are about the model, and said once."""
+    good = [result.notes for result in results if not result.error]
+    return [note for note in good[0] if all(note in notes for notes in good)] if len(good) > 1 else []
 
 
 def shortened(names: Sequence[str]) -> list[str]:
