@@ -132,7 +132,7 @@ def stream(
         crop: `aligned` (upright canonical face), `tracked_box` (axis-aligned), `first_box_1.6` (the first box found,
             enlarged 1.6 times and kept), or `whole` (the whole frame; with `regions=None` no face is looked for).
         frame_times: (frames,) seconds, where they are known better than the file has them.
-        detect_every: seconds between looks at where the face is.
+        detect_every: seconds between detections; in between the detector's last stage follows the face.
         progress: called with the frames done and their number (None if unknown) after each chunk.
 
     Raises (at once or while it is read):
@@ -209,13 +209,13 @@ def _chunks(
     detect_every: float,
     progress: Progress | None,
 ) -> Iterator[Chunk]:
-    tracker, seen, done = Tracker(), False, 0
+    tracker, seen, done = Tracker(detect_every), False, 0
     with open_video(path, frame_times=frame_times) as video:
         result.fps, result.size = video.fps, (video.width, video.height)
         result.duration, result.frame_count = video.duration, video.frame_count
         factor = -(-max(result.size) // WORKING_SIDE)
         frames = _arriving(video, factor, result.seconds)
-        placed = ((frame, NOWHERE) for frame in frames) if plan.faceless else track(frames, tracker, detect_every)
+        placed = ((frame, NOWHERE) for frame in frames) if plan.faceless else track(frames, tracker)
         while rows := [_row(result, plan, tracker, *item) for item in islice(placed, CHUNK)]:
             chunk = _chunk(rows, factor)
             seen, done = seen or bool(chunk.found.any()), done + len(rows)

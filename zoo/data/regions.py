@@ -18,10 +18,10 @@ from zoo.data.frame import Frame
 from zoo.errors import UnknownName
 from zoo.spec import Grid
 
-# `face` is the tight skin region: forehead to chin without hair, ears and background.
+# `face` is tight: skin that is seen whole in every frame, without hair, ears, jaw line and background.
 POLYGONS: Mapping[str, tuple[tuple[float, float], ...]] = {
-    "face": ((0.33, 0.10), (0.67, 0.10), (0.76, 0.20), (0.77, 0.62), (0.70, 0.82), (0.60, 0.92),
-             (0.40, 0.92), (0.30, 0.82), (0.23, 0.62), (0.24, 0.20)),
+    "face": ((0.30, 0.08), (0.70, 0.08), (0.72, 0.15), (0.72, 0.70), (0.68, 0.80), (0.62, 0.83),
+             (0.38, 0.83), (0.32, 0.80), (0.28, 0.70), (0.28, 0.15)),
     "nose": ((0.455, 0.42), (0.545, 0.42), (0.60, 0.61), (0.50, 0.66), (0.40, 0.61)),
     "left_upper_cheek": ((0.22, 0.47), (0.41, 0.47), (0.38, 0.63), (0.23, 0.63)),
     "right_upper_cheek": ((0.59, 0.47), (0.78, 0.47), (0.77, 0.63), (0.62, 0.63)),
@@ -48,7 +48,7 @@ def outlines(regions: Regions) -> list[np.ndarray]:
     if isinstance(regions, Grid):
         corner = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], dtype=np.float64)
         size = (regions.width, regions.height)
-        return [(corner + (x, y)) / size for y in range(regions.height) for x in range(regions.width)]
+        return [(corner + np.array([x, y])) / size for y in range(regions.height) for x in range(regions.width)]
     for name in regions:
         if name not in POLYGONS:
             raise UnknownName("region", name, POLYGONS)

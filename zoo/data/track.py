@@ -16,12 +16,14 @@ import numpy as np
 from zoo.data.face import THRESHOLDS, Faces, find_faces, follow
 from zoo.data.frame import Frame
 
-# Standard deviation (s) of the Gaussian that smooths the path, and how far (s) it reaches.
-SMOOTHING = 1.0
-REACH = 2.5
-# A whole search of the picture this often (s), to count faces and to catch a track that has drifted off.
-SEARCH_EVERY = 5.0
-# Faces below 0.8 of the largest one's side are bystanders too, but say so only above this share.
+# Looks at the face a detection interval: the last stage of the cascade is cheap enough to follow real head motion.
+LOOKS = 4
+# A whole search of the picture every so many detection intervals, to count faces and to catch a track that drifted off.
+SEARCH = 5
+# Standard deviation (s) of the Gaussian that smooths the path: it leaves 4 % at 1 Hz. Reach in standard deviations.
+SMOOTHING = 0.4
+REACH = 3.0
+# A face counts as another person's if its side is at least this share of the largest one's.
 BYSTANDER = 0.4
 # Smaller faces are looked for only where no larger one was found.
 FINE_WIDTH, FINE_SMALLEST = 640, 0.08
@@ -45,13 +47,17 @@ class Knot:
 class Tracker:
     """Follows the largest face, the same one as long as it is seen.
 
+    Args:
+        every: seconds between detections; the face is looked at `LOOKS` times in between.
+
     Attributes:
         faces: the most faces of about that size that were seen at once.
         first_box: (4,) where the face was seen first, None before.
         seconds: time spent looking.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, every: float = 1.0) -> None:
+        self.every = every
         self.faces = 0
         self.seconds = 0.0
         self.first_box: np.ndarray | None = None
@@ -60,7 +66,7 @@ class Tracker:
 
     def see(self, frame: Frame) -> Knot:
         """Look for the face in a frame: where it was last, else everywhere."""
-        if self._box is not None and frame.time - self._searched < SEARCH_EVERY:
+        if self._box is not None and frame.time - self._searched < SEARCH * self.every:
             face = follow(frame, self._box)
             if face.scores[0] > THRESHOLDS[2] and overlap(face.boxes[0], self._box) > 0.3:
                 return self._keep(frame, face)
@@ -97,7 +103,7 @@ def search(frame: Frame) -> Faces:
     return Faces(found.boxes * np.tile(scale, 2), found.landmarks * scale, found.scores)
 
 
-def track(frames: Iterable[Frame], tracker: Tracker, every: float = 1.0) -> Iterator[tuple[Frame, np.ndarray]]:
+def track(frames: Iterable[Frame], tracker: Tracker) -> Iterator[tuple[Frame, np.ndarray]]:
     """Frames in order, each with the face's smoothed landmarks (5, 2), NaN where it was not seen.
 
     Frames are held back for as long as the smoothing looks ahead.
@@ -105,34 +111,36 @@ def track(frames: Iterable[Frame], tracker: Tracker, every: float = 1.0) -> Iter
     Args:
         frames: the video.
         tracker: looks for the face.
-        every: seconds between looks.
     """
+    every = tracker.every / LOOKS
+    width = max(SMOOTHING, 1.5 * every)
     waiting: deque[Frame] = deque()
     knots: list[Knot] = []
     for frame in frames:
         waiting.append(frame)
-        if knots and frame.time < knots[-1].time + every:
+        if knots and frame.time < knots[-1].time + every - 1e-6:
             continue
         start = clock.perf_counter()
         knots.append(tracker.see(frame))
-        settled = frame.time - REACH
-        knots = [knot for knot in knots if knot.time >= waiting[0].time - REACH - every]
+        settled = frame.time - REACH * width
+        knots = [knot for knot in knots if knot.time >= waiting[0].time - REACH * width - every]
         ready = [waiting.popleft() for _ in range(sum(held.time <= settled for held in waiting))]
-        path = smooth_path(knots, np.array([held.time for held in ready]))
+        path = smooth_path(knots, np.array([held.time for held in ready]), width)
         tracker.seconds += clock.perf_counter() - start
         yield from zip(ready, path, strict=True)
     if waiting:
         if waiting[-1].time > knots[-1].time:
             knots.append(tracker.see(waiting[-1]))
-        yield from zip(waiting, smooth_path(knots, np.array([held.time for held in waiting])), strict=True)
+        yield from zip(waiting, smooth_path(knots, np.array([held.time for held in waiting]), width), strict=True)
 
 
-def smooth_path(knots: Sequence[Knot], times: np.ndarray) -> np.ndarray:
+def smooth_path(knots: Sequence[Knot], times: np.ndarray, width: float = SMOOTHING) -> np.ndarray:
     """The face's landmarks at any times, smoothed without delay.
 
     Args:
         knots: in order of time.
         times: (n,) seconds, between the first and the last knot (later ones count as the last).
+        width: standard deviation of the smoothing in seconds.
 
     Returns:
         (n, 5, 2): local linear regression with Gaussian weights, over the unbroken run of knots around each time.
@@ -148,14 +156,14 @@ def smooth_path(knots: Sequence[Knot], times: np.ndarray) -> np.ndarray:
         member = seen & (run == number)
         inside = member[after] & member[before]
         values = np.array([knot.landmarks for knot, use in zip(knots, member, strict=True) if use]).reshape(-1, 10)
-        path[inside] = _local_linear(stamps[member], values, times[inside]).reshape(-1, 5, 2)
+        path[inside] = _local_linear(stamps[member], values, times[inside], width).reshape(-1, 5, 2)
     return path
 
 
-def _local_linear(stamps: np.ndarray, values: np.ndarray, times: np.ndarray) -> np.ndarray:
+def _local_linear(stamps: np.ndarray, values: np.ndarray, times: np.ndarray, width: float) -> np.ndarray:
     """Local linear regression at `times` of (k, m) values at `stamps` (Fan 1993)."""
     lag = stamps[None, :] - times[:, None]
-    weight = np.exp(-0.5 * (lag / SMOOTHING) ** 2) * (np.abs(lag) <= REACH) + 1e-12
+    weight = np.exp(-0.5 * (lag / width) ** 2) * (np.abs(lag) <= REACH * width) + 1e-12
     first, second = (weight * lag).sum(1, keepdims=True), (weight * lag**2).sum(1, keepdims=True)
     weight = weight * (second - lag * first + 1e-9)
     return weight @ values / weight.sum(1, keepdims=True)
