@@ -1,0 +1,1 @@
+"""One file a sub-command of `zoo`; imported when it is called."""

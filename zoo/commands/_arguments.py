@@ -1,0 +1,41 @@
+"""Arguments read with argparse, whose mistakes become one sentence that says what was probably meant."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any, NoReturn
+
+from zoo.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that raises UsageError; options are never abbreviated."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """Parsed arguments.
+
+        Raises:
+            UsageError: an unknown option, with the closest one that there is, or a wrong value.
+        """
+        known, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            options = re.findall(r"(?<![\w-])--?[a-z][\w-]*", self.format_help())
+            meant = did_you_mean(word, options) if word.startswith("-") else ""
+            raise UsageError(f"'{self.prog}' takes no '{word}'.{meant} '{self.prog} --help' shows all options.")
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}. '{self.prog} --help' shows all options.")
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` Did you mean X?` for the closest of the known words; nothing where none is close."""
+    close = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f" Did you mean {close[0]}?" if close else ""
