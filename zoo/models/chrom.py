@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from zoo.models._classical import Network
 from zoo.module import VitalsModule
-from zoo.signals import classical
+from zoo.signals.classical import upright
 from zoo.spec import Signal, Traces
 
 
@@ -37,4 +37,4 @@ class CHROM(VitalsModule):
             signals={"ppg": Signal("value")},
             protocol=protocol,
         )
-        self.network = Network(classical.chrom, fps)
+        self.network = Network(upright("chrom"), fps)

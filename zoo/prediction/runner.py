@@ -97,7 +97,7 @@ def open_runner(model: Any) -> Runner:
         return TorchRunner(model, type(model).__name__) if hasattr(model, "hparams") else model
     name = str(model)
     if _is_classical(name):
-        return ClassicalRunner(name, classical.METHODS[name])
+        return ClassicalRunner(name, classical.upright(name))
     return TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)
 
 

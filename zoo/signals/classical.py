@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from array_api_compat import device
@@ -21,7 +21,7 @@ from zoo.errors import InputShapeError
 from zoo.signals.arrays import Array, constant, floating, moving_sum, namespace
 from zoo.signals.independent import ica
 
-__all__ = ["METHODS", "chrom", "green", "ica", "lgi", "omit", "pbv", "pos"]
+__all__ = ["METHODS", "chrom", "green", "ica", "lgi", "omit", "pbv", "pos", "upright"]
 
 WINDOW_SECONDS = 1.6
 
@@ -189,6 +189,19 @@ METHODS: dict[str, Callable[[Array, float], Array]] = {
     "lgi": lgi,
     "omit": omit,
 }
+
+# skin darkens when blood volume rises, and the published sign of these follows the skin
+_FALLING = frozenset({"green", "pos", "pbv", "lgi", "omit"})
+
+
+def upright(name: str) -> Callable[[Array, float], Array]:
+    """The method with the sign of a contact PPG: up when blood volume rises, as all waveforms of the zoo."""
+    method = METHODS[name]
+    return partial(_negated, method=method) if name in _FALLING else method
+
+
+def _negated(rgb: Array, fps: float, method: Callable[[Array, float], Array]) -> Array:
+    return -method(rgb, fps)
 
 
 def _relative(rgb: Array, shortest: int) -> tuple[Array, Array]:
