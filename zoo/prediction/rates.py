@@ -11,7 +11,8 @@ from zoo.prediction.result import Estimate, OverTime, Quality
 from zoo.signals.filters import windows
 from zoo.signals.interval import rate_interval
 from zoo.signals.quality import confidence
-from zoo.signals.rate import measure
+from zoo.signals.rate import heart_rate, measure
+from zoo.signals.respiration import HIGH_HZ, LOW_HZ, respiration_rate
 from zoo.signals.tracking import heart_rate_over_time
 from zoo.spec import TARGETS
 
@@ -19,6 +20,8 @@ from zoo.spec import TARGETS
 WINDOW, SHORT_WINDOW, LONG, HOP = 20.0, 10.0, 40.0, 1.0
 # an interval that is wider (1/min) is said in words
 UNSURE = 20.0
+# seconds of pulse that a breath is read from, at least
+BREATH = 20.0
 # of a window without a face, the largest share
 MOST_LOST = 0.25
 
@@ -55,10 +58,32 @@ def read(waveforms: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray],
     seconds = float(seen.sum() / fps)
     heart = Estimate(whole.value, whole.low, whole.high, whole.method, whole.band, seconds)
     trust = confidence(np.nan_to_num(wave), fps)
-    notes = []
+    quality = Quality(trust.snr, trust.confidence)
     if whole.high - whole.low > UNSURE:
-        notes.append(f"the pulse is weak: any heart rate from {whole.low:.0f} to {whole.high:.0f} fits this video")
-    return Rates(heart, over, quality=Quality(trust.snr, trust.confidence), notes=tuple(notes))
+        note = f"the pulse is weak: any heart rate from {whole.low:.0f} to {whole.high:.0f} fits this video"
+        return Rates(heart, over, _breath(waveforms, None, fps), quality, (note,))
+    return Rates(heart, over, _breath(waveforms, wave, fps), quality)
+
+
+def _breath(waveforms: Mapping[str, np.ndarray], pulse: np.ndarray | None, fps: float) -> Estimate | None:
+    """Respiration from the model's own waveform of it, else from a pulse that is sure enough to show its beats."""
+    if "respiration" in waveforms:
+        wave, method = _longest(waveforms["respiration"]), "spectrum"
+        value = float(heart_rate(wave, fps, low=LOW_HZ, high=HIGH_HZ, whiten=False))
+    elif pulse is not None:
+        wave, method = _longest(pulse), "pulse amplitude, baseline and frequency"
+        value = float(respiration_rate(wave, fps))
+    else:
+        return None
+    if not np.isfinite(value) or len(wave) / fps < BREATH:
+        return None
+    return Estimate(value, np.nan, np.nan, method, (LOW_HZ, HIGH_HZ), len(wave) / fps)
+
+
+def _longest(wave: np.ndarray) -> np.ndarray:
+    """The longest run without a gap."""
+    runs = np.split(wave, np.flatnonzero(np.diff(np.isfinite(wave))) + 1)
+    return max((run for run in runs if np.isfinite(run[0])), key=len)
 
 
 def _by_head(numbers: Mapping[str, np.ndarray]) -> Rates:
