@@ -105,6 +105,10 @@ def mean_ibi_rate(wave: Array, fps: float, *, low: float = 0.7, high: float = 3.
 def _mean_rate(x: np.ndarray, fps: float, low: float, high: float) -> float:
     # beats are looked for a little beyond the band, so that a rate outside it is seen to be there
     found = beat_times(x, fps, low=0.7 * low, high=min(1.2 * high, fps / 2))
+    if len(found) > 2:
+        # a peak close to an end leans on samples that are not there
+        edge = 0.25 * float(np.median(np.diff(found)))
+        found = found[(found > edge) & (found < len(x) / fps - edge)]
     gaps = intervals(found)
     trusted = gaps[np.isfinite(gaps)]
     if len(trusted) < 2 or trusted.sum() < COVERED * len(x) / fps:

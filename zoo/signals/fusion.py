@@ -67,7 +67,9 @@ def classical_fusion(
 
 
 def fused_wave(traces: Array, fps: float) -> Array:
-    """One pulse of all regions: the mean of their z-scored POS and CHROM, which have the same phase. It exports.
+    """One pulse of all regions: the mean of their z-scored CHROM and negated POS, systole upwards. It exports.
+
+    As published POS follows the light and falls at systole, CHROM follows the blood and rises.
 
     Args:
         traces: (..., regions, 3, T) mean colours, any scale.
@@ -76,12 +78,15 @@ def fused_wave(traces: Array, fps: float) -> Array:
     Returns:
         (..., T) z-scored.
     """
-    pulses = zscore(_pulses(traces, fps))
-    return zscore(namespace(pulses).mean(pulses, axis=-2))
+    pulses = _pulses(traces, fps)
+    count = pulses.shape[-2] // 2
+    pulses = zscore(pulses)
+    both = pulses[..., count:, :] - pulses[..., :count, :]
+    return zscore(namespace(both).mean(both, axis=-2))
 
 
 def _pulses(traces: Array, fps: float) -> Array:
-    """(..., 2 regions, T)."""
+    """(..., 2 regions, T): POS of all, then CHROM of all."""
     traces = floating(traces)
     if traces.ndim < 3 or traces.shape[-2] != 3:
         raise InputShapeError(f"Traces have the shape (..., regions, 3, T), not {tuple(traces.shape)}.")

@@ -1,7 +1,8 @@
 """Heart rate as published systems compute it, kept as they are so that their tables can be reproduced.
 
 Each is `function(wave (..., T), fps, low, high, ...) -> (...)` in 1/min on numpy float64, NaN where the wave has NaN
-or does not move, where it is too short, and where the answer would lie outside the band or on a slope at its edge.
+or does not move, where it is too short, and where the answer would lie outside the band, on a slope at its edge, or be
+a side lobe of something stronger outside.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from scipy import signal
 
 from zoo.signals.filters import windows
 
+# a peak in the band must be so many times what leaks there
+LEAK = 2.0
+
 
 def toolbox(wave: np.ndarray, fps: float, low: float, high: float, next_power_of_two: bool = True) -> np.ndarray:
     """Highest bin of a plain periodogram (no window, no trend removed), as the rPPG toolbox does.
@@ -24,12 +28,13 @@ def toolbox(wave: np.ndarray, fps: float, low: float, high: float, next_power_of
     n = wave.shape[-1]
     size = 2 ** math.ceil(math.log2(n)) if next_power_of_two else n
     power = np.abs(np.fft.rfft(wave, n=size)) ** 2
-    return 60 * _highest_bin(np.fft.rfftfreq(size, 1 / fps), power, low, high, _moves(wave))
+    rates = 60 * _highest_bin(np.fft.rfftfreq(size, 1 / fps), power, low, high, n / fps)
+    return np.where(_moves(wave), rates, np.nan)
 
 
 def toolbox_peaks(wave: np.ndarray, fps: float, low: float, high: float) -> np.ndarray:
     """60 over the mean distance of all local maxima, as the rPPG toolbox does."""
-    return _by_rows(wave, lambda row: _peak_rate(row, fps, low, high, distance=None))
+    return _by_rows(wave, lambda row: _peak_rate(row, fps, low, high, prominence=None))
 
 
 def system_b(
@@ -56,13 +61,14 @@ def system_c(wave: np.ndarray, fps: float, low: float, high: float, frames: int 
     """
     length = min(wave.shape[-1], frames)
     parts = windows(wave, length, length)
-    rates = _by_rows(parts, lambda row: _peak_rate(row, fps, low, high, distance=fps / high))
+    rates = _by_rows(parts, lambda row: _peak_rate(row, fps, low, high, prominence=0.3 * float(row.std())))
     if rates.shape[-1] > 3:
         rates = _nan_mean(windows(rates, 3, 1))
-    return _nan_mean(rates)
+    return np.where(_moves(wave), _nan_mean(rates), np.nan)
 
 
-def _highest_bin(frequencies: np.ndarray, power: np.ndarray, low: float, high: float, moves: np.ndarray) -> np.ndarray:
+def _highest_bin(frequencies: np.ndarray, power: np.ndarray, low: float, high: float, duration: float) -> np.ndarray:
+    """Frequency of the highest bin in the band; NaN on a slope at its edge, below two periods, and for a side lobe."""
     inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
     if not len(inside):
         return np.full(power.shape[:-1], np.nan)
@@ -70,12 +76,22 @@ def _highest_bin(frequencies: np.ndarray, power: np.ndarray, low: float, high: f
     height = np.take_along_axis(power, index[..., None], -1)[..., 0]
     beside = np.clip(index[..., None] + np.array([-1, 1]), 0, len(frequencies) - 1)
     slope = (np.take_along_axis(power, beside, -1) > height[..., None]).any(-1)
-    return np.where(moves & ~slope, frequencies[index], np.nan)
+    rest = power.copy()
+    rest[..., inside] = 0
+    rest[..., 0] = 0
+    source = rest.argmax(-1)
+    # side lobes of a window that is none fall as 1 / (pi d)^2, d in bins of the wave's own length
+    distance = np.maximum(np.abs(frequencies[source] - frequencies[index]) * duration, 0.5)
+    leaked = np.take_along_axis(rest, source[..., None], -1)[..., 0] / (np.pi * distance) ** 2
+    good = ~slope & (frequencies[index] * duration >= 2) & (height > LEAK * leaked)
+    return np.where(good, frequencies[index], np.nan)
 
 
-def _peak_rate(row: np.ndarray, fps: float, low: float, high: float, distance: float | None) -> float:
-    peaks, _ = signal.find_peaks(row, distance=None if distance is None else max(1, distance))
-    if len(peaks) < 2 or not _moves(row):
+def _peak_rate(row: np.ndarray, fps: float, low: float, high: float, prominence: float | None) -> float:
+    if not _moves(row):
+        return float("nan")
+    peaks, _ = signal.find_peaks(row, prominence=prominence)
+    if len(peaks) < 2:
         return float("nan")
     rate = fps / float(np.diff(peaks).mean())
     return 60 * rate if low <= rate <= high else float("nan")

@@ -13,8 +13,8 @@ from zoo.signals.filters import windows
 from zoo.signals.rate import HIGH_HZ, LOW_HZ, Method, heart_rate
 from zoo.signals.spectrum import power_spectrum
 
-# what a resting or recovering heart changes by, 1/min in a second (standard deviation)
-CHANGE = 1.5
+# what a heart changes by in a second, 1/min (standard deviation), with room for the error of a single window
+CHANGE = 3.0
 # bpm between the states of the tracker
 STATE = 1.0
 
