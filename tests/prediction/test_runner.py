@@ -11,9 +11,10 @@ import pytest
 from zoo import registry
 from zoo.errors import CheckpointError, UnknownName
 from zoo.prediction.runner import ClassicalRunner, TorchRunner, open_runner, simulated, untrained
+from zoo.signals.classical import METHODS
 
 
-@pytest.mark.parametrize("name", ["pos", "chrom"])
+@pytest.mark.parametrize("name", METHODS)
 def test_the_classical_runner_equals_the_module(name: str) -> None:
     module = registry.model_class(name)()
     plain, torch_runner = open_runner(name), TorchRunner(module, name)

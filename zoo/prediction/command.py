@@ -17,8 +17,6 @@ from zoo.prediction.result import VideoResult, name_in, to_csv, to_json
 from zoo.prediction.runner import Runner, open_runner
 from zoo.prediction.video import predict
 
-HELP = "heart rate, respiration and biomarkers of face videos"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of `zoo predict`."""

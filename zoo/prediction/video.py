@@ -19,6 +19,8 @@ from zoo.prediction.windows import LONGEST_GAP, Windows
 from zoo.spec import TARGETS, Clip, Target
 
 SHORTEST = 10.0
+# the one classical method that a single channel is enough for
+GREY_METHOD = "green"
 # a file's last frame or the face's first look may be missing from "10 s"
 TOLERANCE = 0.5
 
@@ -51,8 +53,11 @@ def predict(
         windows.push(chunk.times, chunk.found, samples)
     windows.close()
     _check_length(video, clock, windows, runner)
-    if grey.seen and not runner.trainable:
-        raise VideoError(f"'{video}' is grey, and {runner.name} reads the pulse from colour: record it in colour.")
+    if grey.seen and not runner.trainable and runner.name != GREY_METHOD:
+        raise VideoError(
+            f"'{video}' is grey, and {runner.name} reads the pulse from colour: record it in colour, or use "
+            f"--model {GREY_METHOD}."
+        )
     return _result(str(video), runner, source, windows, clock, grey)
 
 
@@ -135,7 +140,7 @@ def _result(video: str, runner: Runner, source: Stream, windows: Windows, clock:
     read = rates.read(waveforms, numbers, fps, start / fps)
     notes = [*_model_notes(runner), *source.notes, *clock.notes(), *read.notes]
     if grey.seen:
-        notes.append("the video is grey: colour methods lose most of the pulse")
+        notes.append("the video is grey: much of the pulse lies in colour")
     return VideoResult(
         video=video,
         model=runner.name,
