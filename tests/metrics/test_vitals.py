@@ -90,7 +90,8 @@ def test_what_no_label_knows_has_no_key() -> None:
     metric = VitalsMetrics(outputs("ppg", "age"), FPS)
     metric.update({"ppg": wave([66.0])}, {"age": torch.tensor([30.0])}, batch(["a"], age=[NAN]))
     assert scores(metric) == {}
-    assert VitalsMetrics(outputs("ppg"), FPS).compute() == {}
+    with pytest.warns(UserWarning, match="before"):
+        assert VitalsMetrics(outputs("ppg"), FPS).compute() == {}
 
 
 def test_padding_and_unknown_samples_do_not_count() -> None:
@@ -136,6 +137,45 @@ def test_the_waveform_itself() -> None:
     # z-scored sine and cosine: the difference is a sine of amplitude 2, mean |.| 4 / pi
     assert result["ppg_mae"] == pytest.approx(4 / math.pi, abs=1e-3)
     assert result["ppg_rmse"] == pytest.approx(math.sqrt(2), abs=1e-5)
+
+
+def test_the_pulse_of_a_delayed_copy() -> None:
+    metric = VitalsMetrics(outputs("ppg"), FPS, "spectral")
+    metric.update({"ppg": wave([66.0, 90.0], phase=0.6)}, {}, batch(["a", "b"], wave([60.0, 90.0])))
+    result = scores(metric)
+    table, _ = metric.windows()
+    # 66 against 60 beats a minute: 909 against 1000 ms; a delay does not count for intervals nor for MACC
+    assert table["ibi"].tolist() == pytest.approx([60_000 / 66, 60_000 / 90], abs=3)
+    assert result["ibi_mae"] == pytest.approx((1000 - 60_000 / 66) / 2, abs=4)
+    assert table["ppg_macc"][1] > 0.97
+    assert table["ppg_macc"][0] < 0.5
+    # the first wave's power lies 6 bpm beside the true rate, the second's on it
+    assert table["ppg_snr"][1] > 10 > table["ppg_snr"][0]
+    assert (table["confidence"] > 0.8).all()
+
+
+def test_breathing_is_a_rate_of_its_own() -> None:
+    metric = VitalsMetrics(outputs("respiration", "respiration_rate"), FPS)
+    label = {**batch(["a", "b"]), "waveforms": {"respiration": wave([12.0, 18.0])}}
+    metric.update({"respiration": wave([12.0, 20.0])}, {"respiration_rate": torch.tensor([13.0, 19.0])}, label)
+    result = scores(metric)
+    assert result["respiration_rate_mae"] == pytest.approx(1.0, abs=0.1)
+    assert result["respiration_rate_head_mae"] == pytest.approx(1.0, abs=0.1)
+    assert result["respiration_r"] < 1.0
+    assert not any(name.startswith(("ppg", "heart_rate", "ibi")) for name in result)
+
+
+def test_a_protocol_that_averages_recordings() -> None:
+    metric = VitalsMetrics(outputs("ppg"), FPS, "system_b")
+    guess, truth = wave([62.0, 58.0, 90.0], 10.0), wave([60.0, 60.0, 80.0], 10.0)
+    windows = {"recording": ["r", "r", "s"], "start": torch.tensor([0.0, 10.0, 0.0])}
+    metric.update({"ppg": guess}, {}, {**batch(["a", "a", "b"], truth), **windows})
+    # bins of 30 / 512 Hz are 3.5 bpm wide; the first recording's two errors cancel but for a bin's rounding
+    assert scores(metric)["heart_rate_mae"] == pytest.approx((0 + 10) / 2, abs=1.8)
+    assert len(metric.windows()[1]) == 3
+    alone = VitalsMetrics(outputs("ppg"), FPS, "system_b")
+    alone.update({"ppg": guess}, {}, batch(["a", "a", "b"], truth))
+    assert scores(alone)["heart_rate_mae"] == pytest.approx((2 + 2 + 10) / 3, abs=1.8)
 
 
 def test_sex_is_a_class() -> None:

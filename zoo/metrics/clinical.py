@@ -156,7 +156,7 @@ def pressure_grade(estimate: Any, truth: Any, person: Sequence[Hashable]) -> Pre
         within_5=shares[0],
         within_10=shares[1],
         within_15=shares[2],
-        bhs=_bhs(shares) if difference.size else "",
+        bhs=bhs_grade(shares),
     )
 
 
@@ -178,7 +178,10 @@ def tolerable_sd(mean: float) -> float:
     return float(brentq(excess, 0.1, 10.0))
 
 
-def _bhs(shares: list[float]) -> str:
+def bhs_grade(shares: Sequence[float]) -> str:
+    """Grade A, B, C or D by the shares (0..1) of errors within 5, 10 and 15 mmHg; empty where they are NaN."""
+    if not np.isfinite(shares).all():
+        return ""
     for grade, needed in (("A", (0.60, 0.85, 0.95)), ("B", (0.50, 0.75, 0.90)), ("C", (0.40, 0.65, 0.85))):
         if all(share >= least for share, least in zip(shares, needed, strict=True)):
             return grade

@@ -12,7 +12,11 @@ import numpy as np
 import yaml
 
 from zoo.errors import UnknownName, UsageError
+from zoo.signals.beats import mean_ibi_rate
+from zoo.signals.filters import bandpass, detrend
+from zoo.signals.quality import macc, snr
 from zoo.signals.rate import heart_rate
+from zoo.spec import Form
 
 Array = np.ndarray
 
@@ -38,6 +42,8 @@ class Protocol:
         order: of that Butterworth filter.
         average: `window` scores each window; `recording` the mean of a recording's windows; an integer n the mean of
             each n windows in a row.
+        remainder: score also what is left at a recording's end, shorter than a window.
+        form: in which files of waveforms are read that do not say so themselves.
     """
 
     name: str
@@ -55,16 +61,14 @@ class Protocol:
     bandpass: tuple[float, float] | None = None
     order: int = 1
     average: str | int = "window"
+    remainder: bool = False
+    form: Form = "value"
 
     def filtered(self, wave: Array, fps: float) -> Array:
         """The waveforms (..., T) after this protocol's detrend and band-pass."""
         if self.detrend is not None:
-            from zoo.signals.filters import detrend
-
             wave = detrend(wave, self.detrend)
         if self.bandpass is not None:
-            from zoo.signals.filters import bandpass
-
             wave = bandpass(wave, fps, *self.bandpass, order=self.order)
         return wave
 
@@ -83,8 +87,6 @@ class Protocol:
         contact = np.asarray(contact, np.float64)
         if self.truth_by == "spectrum":
             return heart_rate(contact, fps, low=self.low, high=self.high, method="spectrum", whiten=False)
-        from zoo.signals.beats import mean_ibi_rate
-
         return mean_ibi_rate(contact, fps, low=self.low, high=self.high)
 
     def floor(self, contact: Array, fps: float) -> Array:
@@ -94,18 +96,28 @@ class Protocol:
         """
         return self.rate(contact, fps)
 
+    def quality(self, wave: Array, contact: Array, rate: Array, fps: float) -> tuple[Array, Array]:
+        """SNR (dB) about the true `rate` and MACC (0..1) with the contact signal, (...) each, of waveforms (..., T)."""
+        wave, contact = (self.filtered(np.asarray(x, np.float64), fps) for x in (wave, contact))
+        return snr(wave, fps, rate, low=self.low, high=self.high), macc(wave, contact)
+
     def starts(self, samples: int, fps: float) -> list[tuple[int, int]]:
         """(first, last + 1) sample of each window of a recording; a recording shorter than a window is one window."""
         if self.window is None or samples <= round(self.window * fps):
             return [(0, samples)]
         length, hop = round(self.window * fps), max(1, round(self.hop * fps))
-        return [(first, first + length) for first in range(0, samples - length + 1, hop)]
+        whole = [(first, first + length) for first in range(0, samples - length + 1, hop)]
+        left = whole[-1][0] + hop
+        # a rest below one period of the slowest rate holds no rate
+        return [*whole, (left, samples)] if self.remainder and samples - left > fps / self.low else whole
 
     def averaged(self, rates: Array) -> Array:
         """The scored rates of one recording from those of its windows (n,), by `average`; NaN windows are left out."""
         if self.average == "window":
             return rates
         size = len(rates) if self.average == "recording" else int(self.average)
+        if not len(rates):
+            return rates
         parts = [rates[i : i + size] for i in range(0, max(len(rates) - size, 0) + 1, size)]
         return np.asarray([part[np.isfinite(part)].mean() if np.isfinite(part).any() else np.nan for part in parts])
 
