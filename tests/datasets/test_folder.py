@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
 
+from tests.datasets import trees
 from zoo.datasets import folder
 from zoo.errors import DataError
 

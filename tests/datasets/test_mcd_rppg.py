@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
 
+from tests.datasets import trees
 from zoo.datasets import mcd_rppg
 from zoo.errors import DataError, UsageError
 
@@ -237,15 +237,17 @@ def test_the_whole_index_is_listed_in_seconds_without_reading_a_label(tmp_path: 
         # empty files: to read any of them would fail
         for column in ("video", "ppg_sync", "meta"):
             (tmp_path / values[column]).touch()
-    tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     listing = mcd_rppg.read(tmp_path)
-    seconds, peak = time.perf_counter() - start, tracemalloc.get_traced_memory()[1]
+    seconds = time.process_time() - start
+    tracemalloc.start()
+    mcd_rppg.read(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert len(listing.recordings) == 3600 and not listing.skipped
     folds = {recording.person: recording.fold for recording in listing.recordings}
     assert np.bincount(list(folds.values())).tolist() == [120] * 5  # type: ignore[arg-type]
-    assert seconds < 10, seconds
+    assert seconds < 5, seconds
     assert peak < 64 * 2**20, peak
     with pytest.raises(DataError, match="is empty"):
         listing.recordings[0].load()

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import trees
 
+from tests.datasets import trees
 from zoo.data.recording import Recording
 from zoo.datasets import ubfc_rppg
 from zoo.errors import DataError

@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.recording import Labels, Series
+from zoo.data.recording import Labels, Listing, Recording, Series, Skipped
 from zoo.errors import DataError, VideoError
 from zoo.spec import TARGETS, WAVEFORMS
 
@@ -29,6 +29,30 @@ MAX_BAD_STAMPS = 0.05
 def natural(text: str | Path) -> list[tuple[int, str]]:
     """Sort key by which `s2` comes before `s10`."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(text))]
+
+
+def folders(root: Path, pattern: str = ".*") -> list[Path]:
+    """The folders in `root` whose names match a regular expression in full, `s2` before `s10`."""
+    found = [path for path in root.iterdir() if path.is_dir() and re.fullmatch(pattern, path.name)]
+    return sorted(found, key=lambda path: natural(path.name))
+
+
+def collect(places: Iterable[Path], make: Callable[[Path], Recording], notes: Iterable[str] = ()) -> Listing:
+    """The recordings that `make` finds at each place.
+
+    A place for which it raises DataError is skipped with that reason, and so is a name that comes twice.
+    """
+    recordings: dict[str, Recording] = {}
+    skipped: list[Skipped] = []
+    for place in places:
+        try:
+            recording = make(place)
+            if recording.name in recordings:
+                raise DataError(f"{recording.name} is there twice; the first one is used")
+            recordings[recording.name] = recording
+        except DataError as error:
+            skipped.append(Skipped(place, str(error)))
+    return Listing(tuple(recordings.values()), tuple(skipped), tuple(notes))
 
 
 def inside(root: Path, *parts: str) -> Path:
@@ -165,7 +189,11 @@ def frame_clock(path: Path, stamps: np.ndarray) -> np.ndarray:
 
 
 def labels(
-    path: Path, signals: Mapping[str, Series], frame_times: np.ndarray | None = None, video: Path | None = None
+    path: Path,
+    signals: Mapping[str, Series],
+    frame_times: np.ndarray | None = None,
+    video: Path | None = None,
+    seconds: float | None = None,
 ) -> Labels:
     """Labels, unless a waveform ends well before the video does.
 
@@ -174,15 +202,17 @@ def labels(
         signals: by name.
         frame_times: (frames,) seconds, where the data set has them; they tell the video's length.
         video: else asked for its length, which decodes nothing but its start.
+        seconds: else the video's length, where the reader knows it.
 
     Raises:
         DataError: a waveform is shorter than the video.
     """
-    end = float(frame_times[-1]) if frame_times is not None else _duration(video)
+    if seconds is None:
+        seconds = float(frame_times[-1]) if frame_times is not None else _duration(video)
     for name, signal in signals.items():
-        missing = end - float(signal.times[-1])
-        if name in WAVEFORMS and missing > max(SLACK_SECONDS, SLACK_SHARE * end):
-            raise DataError(f"'{path}' is shorter than the video: {name} ends {missing:.1f} s before {end:.1f} s.")
+        missing = seconds - float(signal.times[-1])
+        if name in WAVEFORMS and missing > max(SLACK_SECONDS, SLACK_SHARE * seconds):
+            raise DataError(f"'{path}' is shorter than the video: {name} ends {missing:.1f} s before {seconds:.1f} s.")
     return Labels(dict(signals), frame_times)
 
 
@@ -212,6 +242,13 @@ def frame_rate(video: Path) -> float:
             return opened.fps
     except VideoError as error:
         raise DataError(f"the frame rate is unknown: {error}") from None
+
+
+def need(path: Path, what: str) -> Path:
+    """The path itself, if the file or folder is there; for what a recording cannot do without."""
+    if not path.exists():
+        raise DataError(f"{what} is missing ({path.name})")
+    return path
 
 
 def number(value: Any) -> float:
