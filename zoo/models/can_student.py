@@ -100,7 +100,7 @@ class CANStudent(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, T, 3, H, W): differences times `gain`."""
-        return rearrange(difference(raw) * self.hparams.gain, "b c t h w -> b t c h w")
+        return rearrange(difference(raw) * self.hparams["gain"], "b c t h w -> b t c h w")
 
     def biomarker_features(self, features: Tensor) -> Tensor:
         """(B, 64, T): the last map's mean over the face."""

@@ -65,4 +65,4 @@ class CANTeacher(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, T, 6, H, W): differences times `gain`, and colours 0..1."""
-        return motion_and_appearance(difference(raw) * self.hparams.gain, raw)
+        return motion_and_appearance(difference(raw) * self.hparams["gain"], raw)

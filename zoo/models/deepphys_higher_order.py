@@ -36,7 +36,7 @@ class Network(deepphys.Network):
         first, second = motion[:, :3], motion[:, 3:]
         for i, (stage, name) in enumerate(zip(self.stages, ("mid", "last"), strict=True)):
             appearance, mask = stage.appear(appearance)  # type: ignore[operator]
-            for one, two in zip(stage.motion, self.second[i], strict=True):  # type: ignore[arg-type]
+            for one, two in zip(stage.motion, self.second[i], strict=True):  # type: ignore[call-overload]
                 first, second = torch.tanh_(one(first)), torch.tanh_(two(second))
             first = self.dropout(F.avg_pool2d(first * mask, 2))
             second = self.dropout(F.avg_pool2d(second * mask, 2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -83,7 +84,7 @@ class ConvNorm(nn.Module):
     def __init__(self, conv: nn.Conv2d | nn.Conv3d) -> None:
         super().__init__()
         self.conv = conv
-        self.norm = (nn.BatchNorm3d if isinstance(conv, nn.Conv3d) else nn.BatchNorm2d)(conv.out_channels)
+        self.norm: Any = (nn.BatchNorm3d if isinstance(conv, nn.Conv3d) else nn.BatchNorm2d)(conv.out_channels)
 
     def kernel(self) -> Tensor:
         """The weight that is convolved with."""

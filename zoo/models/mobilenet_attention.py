@@ -77,7 +77,7 @@ def mobilenet_trunk(channels: int) -> nn.Sequential:
     """The first nine blocks of timm's mobilenetv3_small_050, its stem with stride 1: (N, channels, H, W) to 48."""
     import timm
 
-    network = timm.create_model("mobilenetv3_small_050", pretrained=False, in_chans=channels, num_classes=0)
+    network: Any = timm.create_model("mobilenetv3_small_050", pretrained=False, in_chans=channels, num_classes=0)
     network.conv_stem.stride = (1, 1)
     blocks = [block for stage in network.blocks for block in stage]
     return nn.Sequential(network.conv_stem, network.bn1, *blocks[:9])
@@ -130,4 +130,4 @@ class MobileNetAttention(VitalsModule):
 
         The last `step` differences are 0.
         """
-        return motion_and_appearance(standardised(difference(raw, self.hparams.step)), standardised(raw))
+        return motion_and_appearance(standardised(difference(raw, self.hparams["step"])), standardised(raw))

@@ -100,7 +100,7 @@ class RhythmNet(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, cells, 3, T) -> (B, clips, 3, cells, clip)."""
-        clip, step = self.hparams.clip, self.hparams.step
+        clip, step = self.hparams["clip"], self.hparams["step"]
         yuv = to_yuv(raw, dim=2)
         clips = rearrange(yuv.unfold(-1, clip, step), "b cells c n t -> b n c cells t")
         low = clips.amin(-1, keepdim=True)

@@ -100,6 +100,6 @@ class RTrPPG(VitalsModule):
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same in YUV, normalised over the window."""
         # a difference is divided by the colour's level, which U and V do not have
-        if self.hparams.normalise == "difference":
+        if self.hparams["normalise"] == "difference":
             return to_yuv(prepared(raw, "difference"))
-        return prepared(to_yuv(raw), self.hparams.normalise)
+        return prepared(to_yuv(raw), self.hparams["normalise"])
