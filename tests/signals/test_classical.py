@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 import torch
 
-from zoo.errors import InputShapeError
+from zoo.errors import InputShapeError, UsageError
 from zoo.signals.arrays import moving_sum
 from zoo.signals.classical import METHODS, pos
 from zoo.signals.filters import bandpass, detrend
@@ -126,6 +126,13 @@ def test_nan_stays_in_its_row(name):
 def test_wrong_shapes_are_refused(name, shape):
     with pytest.raises(InputShapeError):
         METHODS[name](np.ones(shape), 30.0)
+
+
+@pytest.mark.parametrize("name", ["pos", "chrom"])
+@pytest.mark.parametrize("fps", [0.0, -30.0, 5.0, float("nan"), float("inf")])
+def test_frame_rates_that_carry_no_pulse_are_refused(name, fps):
+    with pytest.raises(UsageError):
+        METHODS[name](face(), fps)
 
 
 @pytest.mark.shared

@@ -4,7 +4,7 @@ Each is `method(rgb (..., 3, T), fps) -> pulse (..., T)`, batched over all leadi
 tensors (any device), right in fp32. All but `ica` are differentiable and export, with T left open. The pulse is
 as published and unfiltered: post-filters belong to a protocol. A trace that does not move gives a pulse of 0; NaN
 makes its own row NaN. T must hold one window (1.6 s) for `pos` and `chrom`, and three samples for the others;
-otherwise InputShapeError.
+otherwise InputShapeError. `pos` and `chrom` need more than 5 frames a second, otherwise UsageError.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from array_api_compat import device
 from scipy import signal
 
-from zoo.errors import InputShapeError
+from zoo.errors import InputShapeError, UsageError
 from zoo.signals.arrays import Array, constant, floating, moving_sum, namespace
 from zoo.signals.independent import ica
 
@@ -44,7 +44,7 @@ def pos(rgb: Array, fps: float) -> Array:
     Returns:
         (..., T), sum over the windows that cover a sample, relative to the mean colour.
     """
-    length = math.ceil(WINDOW_SECONDS * fps)
+    length = _window(fps)
     y, _ = _relative(rgb, length)
     xp = namespace(y)
     red, grn, blu = (y[..., c : c + 1, :] for c in range(3))
@@ -84,7 +84,7 @@ def chrom(rgb: Array, fps: float) -> Array:
     Returns:
         (..., T), Hann-weighted overlap-add.
     """
-    length = math.ceil(WINDOW_SECONDS * fps)
+    length = _window(fps)
     length += length % 2
     y, _ = _relative(rgb, length)
     xp = namespace(y)
@@ -202,6 +202,13 @@ def upright(name: str) -> Callable[[Array, float], Array]:
 
 def _negated(rgb: Array, fps: float, method: Callable[[Array, float], Array]) -> Array:
     return -method(rgb, fps)
+
+
+def _window(fps: float) -> int:
+    """Frames of 1.6 s; five frames a second would not carry CHROM's 2.5 Hz, nor three samples a beat for POS."""
+    if not 5 < fps < math.inf:
+        raise UsageError(f"POS and CHROM need more than 5 frames a second, not {fps}.")
+    return math.ceil(WINDOW_SECONDS * fps)
 
 
 def _relative(rgb: Array, shortest: int) -> tuple[Array, Array]:

@@ -13,8 +13,8 @@ from zoo.signals.rate import HIGH_HZ, LOW_HZ
 from zoo.signals.spectrum import peak_frequency, power_spectrum
 from zoo.signals.tracking import CHANGE, track_spectra
 
-# the regions that it is meant for: enough skin each, and far apart
-FUSION_REGIONS = ("face", "left_lower_cheek", "right_lower_cheek")
+# the regions that it is meant for: the whole face, and the two that neither speech nor beard moves
+FUSION_REGIONS = ("face", "left_upper_cheek", "right_upper_cheek")
 
 
 def classical_fusion(
