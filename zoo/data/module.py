@@ -129,7 +129,7 @@ class VitalsDataModule(L.LightningDataModule):
             return reader.windows(self.input, stage, seed=self.seed, **source.options)
         recordings = self._recordings(source, stage)
         with bar(len(recordings), f"reading {source.name} ({stage})") as advance:
-            prepared, failed = prepare_all(recordings, self.input, max(self.workers, 1), lambda: advance(1))
+            prepared, failed = prepare_all(recordings, self.input, max(self.workers, 1), progress=lambda: advance(1))
         self.failed += failed
         hop = self.train_hop if stage == "train" else self.hop
         windows = RecordedWindows(prepared, self.input, hop, self.max_lost)

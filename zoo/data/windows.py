@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 import numpy as np
 
 from zoo.data.recording import Labels, Recording
-from zoo.signals.resample import nearest_index, resample
+from zoo.data.stored import StoredCrops, StoredTraces
 from zoo.spec import TARGETS, WAVEFORMS, Clip, Input
 
 
@@ -32,16 +32,16 @@ class Prepared:
     Args:
         times: (n,) seconds of the frames.
         found: (n,) bool, True where the face was found.
-        traces: (regions, 3, n) float32 0..1, or None.
-        crops: (n, S, S, 3) uint8, or None.
+        traces: (regions, 3, n) float32 0..1, or None; in memory or still in a file of the store.
+        crops: (n, S, S, 3) uint8, or None; likewise.
     """
 
     recording: Recording
     labels: Labels
     times: np.ndarray
     found: np.ndarray
-    traces: np.ndarray | None = None
-    crops: np.ndarray | None = None
+    traces: np.ndarray | StoredTraces | None = None
+    crops: np.ndarray | StoredCrops | None = None
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,20 @@ def place_windows(
 
 
 def cut(prepared: Prepared, start: float, input: Input, frames: int | None = None) -> Sample:
-    """The window of `frames` samples at `input.fps` from `start` (s): traces interpolated, clips by nearest frame."""
+    """The window of `frames` samples at `input.fps` from `start` (s): traces interpolated, clips by nearest frame.
+
+    Traces bridge frames without a face by straight lines; crops are what they are (black) there, and `mask` tells both.
+    """
     grid = start + np.arange(frames or input.frames) / input.fps
-    nearest = nearest_index(prepared.times, grid)
-    if isinstance(input, Clip):
-        assert prepared.crops is not None
-        x = prepared.crops[nearest].astype(np.float32).transpose(3, 0, 1, 2) / np.float32(255)
-    else:
-        assert prepared.traces is not None
-        x = resample(prepared.times, prepared.traces, grid).astype(np.float32)
+    after = np.clip(np.searchsorted(prepared.times, grid), 1, max(len(prepared.times) - 1, 1))
+    earlier = grid - prepared.times[after - 1] <= prepared.times[after] - grid
+    nearest = np.where(earlier, after - 1, after)
+    targets = dict.fromkeys(TARGETS, np.nan)
+    targets.update((name, float(value)) for name, value in prepared.recording.targets.items() if name in targets)
     return Sample(
-        input=x,
+        input=_clip(prepared, nearest, input) if isinstance(input, Clip) else _colours(prepared, grid),
         waveforms={name: _label(prepared.labels, name, grid) for name in WAVEFORMS},
-        targets={name: float(prepared.recording.targets.get(name, np.nan)) for name in TARGETS},
+        targets=targets,
         mask=prepared.found[nearest],
         person=f"{prepared.recording.dataset}/{prepared.recording.person}",
         recording=prepared.recording.name,
@@ -101,16 +102,54 @@ def cut(prepared: Prepared, start: float, input: Input, frames: int | None = Non
     )
 
 
+def _clip(prepared: Prepared, nearest: np.ndarray, input: Clip) -> np.ndarray:
+    assert prepared.crops is not None
+    crops = prepared.crops[nearest]
+    if crops.shape[1] != input.size:
+        import cv2
+
+        size = (input.size, input.size)
+        crops = np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])
+    return np.multiply(crops.transpose(3, 0, 1, 2), np.float32(1 / 255), dtype=np.float32, order="C")
+
+
+def _colours(prepared: Prepared, grid: np.ndarray) -> np.ndarray:
+    """Traces (regions, 3, T) on a grid of times; of a stored recording only the frames around it are read."""
+    traces, found = prepared.traces, prepared.found
+    assert traces is not None
+    seen = np.flatnonzero(found)
+    if not len(seen):
+        return np.full((*traces.shape[:2], len(grid)), np.nan, np.float32)
+    times = prepared.times[seen]
+    # the frames with a face just before and just after the window, and all between
+    first = max(int(np.searchsorted(times, grid[0], side="right")) - 1, 0)
+    last = min(int(np.searchsorted(times, grid[-1])), len(seen) - 1)
+    part = traces[..., int(seen[first]) : int(seen[last]) + 1]
+    if part.shape[-1] > last - first + 1:
+        part = part[..., seen[first : last + 1] - seen[first]]
+    return _straight_lines(times[first : last + 1], part, grid)
+
+
+def _straight_lines(times: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """`zoo.signals.resample.resample` for checked times, in float32: (..., n) at `grid`, as (..., T) in one piece."""
+    right = np.minimum(np.searchsorted(times, grid, side="right"), len(times) - 1)
+    left = np.maximum(right - 1, 0)
+    span = np.maximum(times[right] - times[left], 1e-9)
+    share = np.clip((grid - times[left]) / span, 0.0, 1.0).astype(np.float32)
+    before = np.take(values, left, axis=-1)
+    before += (np.take(values, right, axis=-1) - before) * share
+    return np.ascontiguousarray(before)
+
+
 def _label(labels: Labels, name: str, grid: np.ndarray) -> np.ndarray:
     """A label signal on the frame grid; NaN where it is unknown, outside it and in gaps of more than a second."""
     if name not in labels.signals:
         return np.full(len(grid), np.nan, np.float32)
-    series = labels.signals[name]
-    values = resample(series.times, series.values, grid).astype(np.float32)
-    after = np.clip(np.searchsorted(series.times, grid), 1, len(series.times) - 1)
-    gap = series.times[after] - series.times[after - 1]
+    times, signal = labels.signals[name].times, labels.signals[name].values
+    values = np.interp(grid, times, signal).astype(np.float32)
+    after = np.clip(np.searchsorted(times, grid), 1, len(times) - 1)
     margin = 1.0 / 10
-    outside = (grid < series.times[0] - margin) | (grid > series.times[-1] + margin) | (gap > 1.0)
+    outside = (grid < times[0] - margin) | (grid > times[-1] + margin) | (times[after] - times[after - 1] > 1.0)
     values[outside] = np.nan
     return values
 
@@ -126,7 +165,7 @@ class RecordedWindows:
     """
 
     def __init__(self, recordings: Sequence[Prepared], input: Input, hop: float, max_lost: float = 0.05) -> None:
-        self.recordings = list(recordings)
+        self.recordings = [_of_regions(prepared, input) for prepared in recordings]
         self.input = input
         self.windows: list[Window] = []
         self.left_out = 0
@@ -142,6 +181,17 @@ class RecordedWindows:
     def __getitem__(self, index: int) -> Sample:
         window = self.windows[index]
         return cut(self.recordings[window.recording], window.start, self.input)
+
+    def targets(self, index: int) -> dict[str, float]:
+        """Targets of a window, by name, without reading it."""
+        return dict(self.recordings[self.windows[index].recording].recording.targets)
+
+
+def _of_regions(prepared: Prepared, input: Input) -> Prepared:
+    """A recording whose stored traces are those of the model's regions, of the more that its file may hold."""
+    if isinstance(input, Clip) or not isinstance(prepared.traces, StoredTraces):
+        return prepared
+    return replace(prepared, traces=prepared.traces.choose(input.regions))
 
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:
