@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -119,29 +120,60 @@ def load(entry: Entry) -> Any:
 
 
 def model_class(name: str) -> Any:
-    """The VitalsModule subclass registered under `name`."""
-    return load(find("model", name))
+    """The VitalsModule subclass registered under `name`.
+
+    Raises:
+        UnknownName, PluginError: not registered, cannot be loaded, or something else than a VitalsModule.
+    """
+    entry = find("model", name)
+    loaded = load(entry)
+    from zoo.module import VitalsModule
+
+    if not (isinstance(loaded, type) and issubclass(loaded, VitalsModule)):
+        raise PluginError(
+            f"model '{entry.name}' of {entry.distribution} is {entry.value}, which is no subclass of VitalsModule: "
+            f"update or uninstall {entry.distribution}."
+        )
+    return loaded
 
 
 def dataset(name: str) -> ModuleType:
-    """The reader module registered under `name`; it has INFO and `read`, or `windows` where it simulates."""
-    module: ModuleType = load(find("dataset", name))
+    """The reader module registered under `name`; it has INFO and `read`, or `windows` where it simulates.
+
+    Raises:
+        UnknownName, PluginError: not registered, cannot be loaded, or something else than a reader.
+    """
+    entry = find("dataset", name)
+    module: ModuleType = load(entry)
+    if not (hasattr(module, "INFO") and (hasattr(module, "read") or hasattr(module, "windows"))):
+        raise PluginError(
+            f"dataset '{entry.name}' of {entry.distribution} is {entry.value}, which has no INFO, or neither read nor "
+            f"windows: update or uninstall {entry.distribution}."
+        )
     return module
+
+
+def source(entry: Entry) -> Path | None:
+    """The file that an entry's module would be imported from; None where there is none. Nothing is imported."""
+    name, *rest = entry.module.split(".")
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
+        return None
+    for part in rest:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        name = f"{name}.{part}"
+        spec = PathFinder.find_spec(name, spec.submodule_search_locations)
+    return Path(spec.origin) if spec is not None and spec.origin else None
 
 
 def recipe(name: str) -> Path | None:
     """The recipe `<name>.yaml` beside a model, in whatever package that is; None where it has none."""
     entry = find("model", name)
-    try:
-        spec = importlib.util.find_spec(entry.module)
-    except Exception as error:
-        raise PluginError(
-            f"the package of model '{entry.name}' ({entry.distribution}) cannot be imported: {_first_line(error)}"
-        ) from error
-    if spec is None or spec.origin is None:
-        return None
-    path = Path(spec.origin).parent / f"{entry.plain_name}.yaml"
-    return path if path.is_file() else None
+    module = source(entry)
+    path = module.parent / f"{entry.plain_name}.yaml" if module else None
+    return path if path is not None and path.is_file() else None
 
 
 def matching(names: Iterable[str], pattern: str | None) -> list[str]:

@@ -1,0 +1,144 @@
+"""LightningCLI for the zoo: registered names in place of import paths, and nothing else may be imported."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning as L
+from jsonargparse import get_loader, set_dumper, set_loader, set_parsing_settings
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+
+from zoo import registry
+from zoo.commands._request import import_path
+from zoo.data.module import VitalsDataModule
+from zoo.errors import UsageError
+from zoo.module import VitalsModule
+
+MODE = "zoo"
+SEED = 7
+# what a configuration may name besides registered models
+LIGHTNING = tuple(
+    f"lightning.pytorch.{part}"
+    for part in ("accelerators", "callbacks", "loggers", "plugins", "profilers", "strategies", "tuner")
+)
+DESCRIPTION = """\
+Registered names stand for classes: --model fpn1d_multitask, --data synthetic, --model.help fpn1d_multitask.
+--model takes a card (.json) or a .ckpt too. --config FILE takes a YAML of the same settings, --print_config writes one.
+Besides: --protocol NAME, --json, --csv FILE."""
+
+TrainerOptions = Callable[[VitalsModule, Mapping[str, Any]], dict[str, Any]]
+
+
+class Configuration(LightningCLI):
+    """Parses settings and builds `model`, `datamodule` and `trainer`; nothing runs.
+
+    Args:
+        command: `fit`, `validate` or `test`.
+        arguments: as on a command line, with import paths for names.
+        trainer_options: what the Trainer is given instead of its configured options, from the model and those.
+
+    Raises:
+        UsageError: a setting that does not exist or has a wrong value.
+    """
+
+    model: VitalsModule
+    datamodule: VitalsDataModule
+    trainer: L.Trainer
+
+    def __init__(self, command: str, arguments: list[str], trainer_options: TrainerOptions) -> None:
+        _set_up_parsing()
+        self.arguments = arguments
+        self.trainer_options = trainer_options
+        super().__init__(
+            model_class=VitalsModule,
+            datamodule_class=VitalsDataModule,
+            subclass_mode_model=True,
+            save_config_callback=None,
+            seed_everything_default=SEED,
+            # exact repetition, and a warning where an operation cannot
+            trainer_defaults={"deterministic": "warn", "default_root_dir": "runs"},
+            parser_kwargs={
+                "prog": f"zoo {command}",
+                "description": DESCRIPTION,
+                "parser_mode": MODE,
+                "exit_on_error": False,
+            },
+            run=False,
+            auto_configure_optimizers=False,
+            # hyper-parameters stay plain values, and a checkpoint names its model, not a class to import
+            load_from_checkpoint_support=False,
+        )
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--ckpt_path", type=str | None, help="a .ckpt, or best or last of the model's newest run")
+        parser.link_arguments("model.input", "data.input", apply_on="instantiate")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        try:
+            self.config = parser.parse_args(self.arguments)
+        except argparse.ArgumentError as error:
+            raise UsageError(_sentence(str(error))) from error
+
+    def instantiate_trainer(self, **options: Any) -> L.Trainer:
+        configured = dict(self.config_init["trainer"])
+        return super().instantiate_trainer(**self.trainer_options(self.model, configured), **options)
+
+    def text(self) -> str:
+        """The whole configuration as YAML that `--config` takes."""
+        return str(self.parser.dump(self.config, skip_unset=False))
+
+
+def _set_up_parsing() -> None:
+    """Teach jsonargparse the registered names, and forbid it to import anything else."""
+    plain = get_loader("yaml")
+    set_loader(MODE, lambda text: _with_paths(plain(text)))
+    set_dumper(MODE, lambda config: _dump(_with_names(config)))
+    models = registry.entries("model").values()
+    set_parsing_settings(
+        import_path_denylist=["*"],
+        import_path_allowlist=[*LIGHTNING, *(import_path(entry) for entry in models)],
+        # a configuration is read from a file, never from an address
+        config_read_mode_fsspec_enabled=False,
+    )
+
+
+def _with_paths(config: Any) -> Any:
+    """A configuration with import paths for registered names."""
+    if not isinstance(config, dict):
+        return config
+    config = dict(config)
+    if isinstance(config.get("data"), str):
+        config["data"] = {"name": config["data"]}
+    model = config.get("model")
+    if isinstance(model, str):
+        config["model"] = {"class_path": _path(model)}
+    elif isinstance(model, dict) and isinstance(model.get("class_path"), str):
+        config["model"] = {**model, "class_path": _path(model["class_path"])}
+    return config
+
+
+def _with_names(config: dict[str, Any]) -> dict[str, Any]:
+    names = {import_path(entry): name for name, entry in registry.entries("model").items()}
+    model = config.get("model")
+    if isinstance(model, dict) and model.get("class_path") in names:
+        return {**config, "model": {**model, "class_path": names[model["class_path"]]}}
+    return config
+
+
+def _path(name: str) -> str:
+    paths = {import_path(entry) for entry in registry.entries("model").values()}
+    return name if name in paths else import_path(registry.find("model", name))
+
+
+def _dump(config: dict[str, Any]) -> str:
+    import yaml
+
+    return yaml.safe_dump(config, default_flow_style=False, allow_unicode=True, sort_keys=False)
+
+
+def _sentence(message: str) -> str:
+    """The line of a parser's message that says what is wrong."""
+    lines = [line.strip(" -") for line in message.splitlines() if line.strip()]
+    return " ".join(lines[:3])

@@ -1,0 +1,216 @@
+"""Runs a checked `fit`, `validate` or `test` request with Lightning."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from zoo import checkpoints, registry
+from zoo.commands import _run, _score
+from zoo.commands._configuration import Configuration
+from zoo.commands._request import Request, import_path
+from zoo.errors import CheckpointError, UsageError, ZooError
+from zoo.module import VitalsModule
+
+# what Lightning says that no user can act on
+UNHELPFUL = (
+    ".*does not have many workers.*",
+    ".*Experiment logs directory.*",
+    ".*Checkpoint directory.*exists and is not empty.*",
+    ".*number of training batches.*smaller than the logging interval.*",
+    ".*LightningCLI's args parameter.*",
+    ".*dirpath has changed.*",
+    ".*isinstance.treespec, LeafSpec.*",
+    ".*`trainer.test.ckpt_path=None.`.*",
+    ".*You're resuming from a checkpoint that ended before the epoch ended.*",
+)
+
+
+def run(request: Request) -> int:
+    """Do what the request asks for.
+
+    Raises:
+        ZooError: what is wrong and what to do.
+    """
+    for message in UNHELPFUL:
+        warnings.filterwarnings("ignore", message)
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
+    try:
+        return fit(request) if request.command == "fit" else evaluate(request)
+    except MisconfigurationException as error:
+        raise UsageError(" ".join(str(error).split())) from error
+
+
+def fit(request: Request) -> int:
+    """Train, then test the best checkpoint."""
+    arguments: list[str] = []
+    start = resume = None
+    if request.weights is not None:
+        start = checkpoints.load(request.weights)
+        request.model = registry.find("model", checkpoints.registered_name(start))
+        arguments += _settings_of(start, request.model)
+    entry = request.model
+    if entry is not None:
+        if not registry.model_class(entry.name).trainable:
+            raise UsageError(
+                f"{entry.name} is a classical method: there is nothing to train. Measure it with "
+                f"'zoo test --model {entry.name} --data synthetic'."
+            )
+        recipe = registry.recipe(entry.name)
+        if request.ckpt_path is not None:
+            resume = _checkpoint(request, entry, ("last", "best"))
+            resumed = checkpoints.load_ckpt(resume)
+            _check_same(resumed, entry, resume)
+            arguments += _settings_of(resumed, entry)
+            config = resume.parents[1] / "config.yaml" if resume.parent.name == "checkpoints" else None
+            recipe = config if config is not None and config.is_file() else recipe
+        if recipe is not None and not request.configured:
+            arguments = [f"--config={recipe}", *arguments]
+        folder = _run.new_folder(_root(request), entry)
+        options = partial(_run.training_options, folder)
+    else:
+        options = partial(_evaluation_options, _root(request))
+
+    setup = Configuration("fit", [*arguments, *request.arguments], options)
+    assert entry is not None
+    if start is not None:
+        _fill(setup.model, start, str(request.weights))
+    if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:
+        folder.path.mkdir(parents=True, exist_ok=True)
+        checkpoints.write_whole(folder.config, setup.text().encode())
+    try:
+        setup.trainer.fit(setup.model, datamodule=setup.datamodule, ckpt_path=resume, weights_only=True)
+    except SystemExit as error:
+        # Lightning turns Ctrl-C into an exit, after its callbacks have saved
+        return _interrupted(folder, entry, error)
+    return _after(request, setup, folder, entry, resume)
+
+
+def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: registry.Entry, resume: Any) -> int:
+    best = _run.best_of(folder, setup.trainer, resume)
+    if best is not None and best.resolve() == folder.best.resolve():
+        best = folder.best
+    model = setup.model if best is None else checkpoints.load_ckpt(best)
+    title = f"{entry.name} on {_score.named(setup.datamodule.sources)} (test)"
+    report = _score.score(setup.trainer, model, setup.datamodule, "test", title)
+    if not setup.trainer.is_global_zero:
+        return 0
+    kept = not setup.trainer.fast_dev_run
+    facts = {"model": entry.name, "checkpoint": str(best) if best else None, "run": str(folder.path) if kept else None}
+    stem = folder.path / "test" if kept else None
+    _score.publish(report, setup.datamodule, facts, request.csv, stem, request.json)
+    if kept and best is not None:
+        _tell(
+            f"\ncheckpoint:   {best}\nmetrics:      {folder.path / 'metrics.csv'}\n"
+            f"results:      {folder.path / 'test.json'}\n"
+            f"TensorBoard:  tensorboard --logdir {folder.path.parent}\n"
+            f"next:         zoo predict --model {best} clip.mp4",
+            request,
+        )
+    return 0
+
+
+def evaluate(request: Request) -> int:
+    """Test or validate a model, a checkpoint or a classical method."""
+    stage, entry, weights = request.command, request.model, None
+    arguments: list[str] = []
+    source = request.weights
+    if request.ckpt_path is not None:
+        if entry is None and request.weights is None:
+            raise UsageError(f"Say which model: 'zoo {stage} --model NAME --ckpt_path {request.ckpt_path}'.")
+        source = str(_checkpoint(request, entry, ("last", "best"))) if entry is not None else request.ckpt_path
+    if source is not None or entry is not None:
+        name = source or entry.name  # type: ignore[union-attr]
+        weights = checkpoints.load(name)
+        found = registry.find("model", checkpoints.registered_name(weights))
+        if entry is not None and found.value != entry.value:
+            raise CheckpointError(
+                f"'{name}' is a checkpoint of {found.name}, not of {entry.name}: give --model {found.name}."
+            )
+        entry = found
+        arguments = _settings_of(weights, entry)
+    setup = Configuration(stage, [*arguments, *request.arguments], partial(_evaluation_options, _root(request)))
+    assert entry is not None and weights is not None
+    _fill(setup.model, weights, str(source or entry.name))
+    if setup.model.trainable and not setup.model.trained_on:
+        _tell(f"note: {entry.name} has no trained weights here, so this is what its random first ones give.", request)
+    title = f"{source or entry.name} on {_score.named(setup.datamodule.sources)} ({stage})"
+    report = _score.score(setup.trainer, setup.model, setup.datamodule, stage, title)
+    if setup.trainer.is_global_zero:
+        facts = {"model": entry.name, "checkpoint": source}
+        _score.publish(report, setup.datamodule, facts, request.csv, None, request.json)
+    return int(bool(setup.datamodule.failed))
+
+
+def _evaluation_options(root: Path, model: VitalsModule, configured: Mapping[str, Any]) -> dict[str, Any]:
+    callbacks = _run.as_list(configured.get("callbacks"))
+    logger = False if configured.get("logger") is None else configured["logger"]
+    options = _run.progress_options(callbacks, configured)
+    return {"default_root_dir": str(root), "logger": logger, "enable_checkpointing": False, **options}
+
+
+def _settings_of(model: VitalsModule, entry: registry.Entry) -> list[str]:
+    """A model's hyper-parameters as an argument."""
+    settings = {"class_path": import_path(entry), "init_args": dict(model.hparams)}
+    return [f"--model={json.dumps(settings)}"]
+
+
+def _checkpoint(request: Request, entry: registry.Entry, names: tuple[str, ...]) -> Path:
+    given = str(request.ckpt_path)
+    if given in names:
+        return _run.newest(_root(request), entry, given)
+    path = Path(given)
+    if not path.is_file():
+        raise CheckpointError(f"There is no checkpoint '{given}': give a .ckpt file, or {' or '.join(names)}.")
+    return path
+
+
+def _check_same(found: VitalsModule, entry: registry.Entry, path: Path) -> None:
+    name = checkpoints.registered_name(found)
+    if registry.find("model", name).value != entry.value:
+        raise CheckpointError(f"'{path}' is a checkpoint of {name}, not of {entry.name}: give --model {name}.")
+
+
+def _fill(model: VitalsModule, source: VitalsModule, name: str) -> None:
+    """Give a configured model another's weights and what travels with them."""
+    try:
+        model.load_state_dict(source.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise UsageError(
+            f"the weights of '{name}' do not fit the --model settings given with them: leave those away that change "
+            "the network's size."
+        ) from error
+    model.statistics, model.trained_on = dict(source.statistics), list(source.trained_on)
+
+
+def _root(request: Request) -> Path:
+    """`trainer.default_root_dir` as the command line says it."""
+    for argument in reversed(request.arguments):
+        if argument.startswith("--trainer.default_root_dir="):
+            return Path(argument.partition("=")[2])
+    return Path("runs")
+
+
+def _interrupted(folder: _run.Folder, entry: registry.Entry, error: SystemExit) -> int:
+    if folder.last.is_file():
+        print(
+            f"\nzoo: interrupted. The last state is in {folder.last}; go on from it with\n"
+            f"  zoo fit --model {entry.name} --ckpt_path last",
+            file=sys.stderr,
+        )
+        return 130
+    raise ZooError("interrupted before anything was trained.") from error
+
+
+def _tell(text: str, request: Request) -> None:
+    print(text, file=sys.stderr if request.json else sys.stdout)

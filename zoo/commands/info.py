@@ -1,0 +1,153 @@
+"""All about one model, data set or checkpoint; a model is imported and built for it."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+from zoo import registry
+from zoo.checkpoints import cards, read_card
+from zoo.errors import UnknownName
+from zoo.spec import TARGETS, Signal, input_to_dict
+
+KINDS = ("model", "dataset", "checkpoint")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `zoo info`."""
+    parser.add_argument("name", help="a model, a data set, a checkpoint, or a card (.json)")
+    parser.add_argument("--kind", choices=KINDS, help="which, where several bear the name (default: in this order)")
+    parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what is known.
+
+    Raises:
+        UnknownName: nothing bears the name; PluginError, CheckpointError: it cannot be read.
+    """
+    facts = about(args.name, args.kind)
+    print(json.dumps(facts, indent=1, ensure_ascii=False) if args.json else _text(facts))
+    return 0
+
+
+def about(name: str, kind: str | None = None) -> dict[str, Any]:
+    """What `zoo info` shows, as plain values."""
+    if Path(name).suffix == ".json" and kind in (None, "checkpoint"):
+        return _checkpoint(Path(name))
+    known: dict[str, Any] = {
+        "model": registry.entries("model"),
+        "dataset": registry.entries("dataset"),
+        "checkpoint": cards(),
+    }
+    for one in KINDS if kind is None else (kind,):
+        if name in known[one] or (one != "checkpoint" and ":" in name):
+            if one == "checkpoint":
+                return _checkpoint(known[one][name])
+            return _model(name) if one == "model" else _dataset(name)
+    raise UnknownName(
+        kind or "model, data set or checkpoint",
+        name,
+        [each for one in KINDS if kind in (None, one) for each in known[one]],
+        "'zoo list' shows all.",
+    )
+
+
+def _model(name: str) -> dict[str, Any]:
+    entry = registry.find("model", name)
+    cls = registry.model_class(name)
+    module = cls()
+    recipe = registry.recipe(name)
+    return {
+        "kind": "model",
+        "name": entry.name,
+        "about": inspect.getdoc(cls),
+        "paper": module.paper,
+        "licence": module.licence,
+        "trainable": module.trainable,
+        "input": input_to_dict(module.input),
+        "outputs": {key: _output(output) for key, output in module.outputs.items()},
+        "parameters": {
+            "network": sum(parameter.numel() for parameter in module.network.parameters()),
+            "all": sum(parameter.numel() for parameter in module.parameters()),
+        },
+        "hyper_parameters": dict(module.hparams),
+        "recipe": str(recipe) if recipe else None,
+        "checkpoints": [card for card, path in cards().items() if read_card(path).model == entry.name],
+        "distribution": f"{entry.distribution} {entry.version}",
+        "class": entry.value,
+    }
+
+
+def _output(output: Any) -> dict[str, Any]:
+    if isinstance(output, Signal):
+        return {"kind": "waveform", "form": output.form}
+    return {"kind": output.kind, "unit": output.unit, "range": [output.low, output.high]}
+
+
+def _dataset(name: str) -> dict[str, Any]:
+    entry = registry.find("dataset", name)
+    module = registry.dataset(name)
+    reader = getattr(module, "read", None) or module.windows
+    options = [
+        str(parameter)
+        for parameter in inspect.signature(reader).parameters.values()
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != "seed"
+    ]
+    return {
+        "kind": "dataset",
+        "name": entry.name,
+        **dataclasses.asdict(module.INFO),
+        "about": inspect.getdoc(module),
+        "options": options,
+        "distribution": f"{entry.distribution} {entry.version}",
+        "module": entry.value,
+    }
+
+
+def _checkpoint(path: Path) -> dict[str, Any]:
+    return {"kind": "checkpoint", **dataclasses.asdict(read_card(path)), "card": str(path)}
+
+
+def _text(facts: dict[str, Any]) -> str:
+    lines = [f"{facts['name']} ({facts['kind']})"]
+    if about := facts.get("about"):
+        lines += ["", *about.splitlines(), ""]
+    for key, value in facts.items():
+        if key in ("name", "kind", "about") or value in (None, "", [], {}, ()):
+            continue
+        lines += _lines(key.replace("_", " "), value)
+    return "\n".join(lines)
+
+
+def _lines(key: str, value: Any) -> list[str]:
+    label = f"{key}:".ljust(18)
+    if key == "outputs":
+        return [label.rstrip(), *(f"  {name:<18}{_described(name, output)}" for name, output in value.items())]
+    if key == "results":
+        return [label.rstrip(), *(f"  {json.dumps(result, ensure_ascii=False)}" for result in value)]
+    if isinstance(value, dict):
+        return [label + ", ".join(f"{name} {_plain(one)}" for name, one in value.items())]
+    return [label + _plain(value)]
+
+
+def _described(name: str, output: Any) -> str:
+    if isinstance(output, str):
+        return output
+    if output["kind"] == "waveform":
+        return f"waveform ({output['form'].replace('_', ' ')})"
+    if output["kind"] == "class":
+        return f"class ({' or '.join(TARGETS[name].classes)})"
+    return str(output["unit"])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) if value else "none"
+    return f"{value:,}" if isinstance(value, int) else str(value)
