@@ -7,7 +7,7 @@ that lie in other files are refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,8 @@ def matlab_variables(path: Path, names: Iterable[str]) -> dict[str, Any]:
         if too_large:
             raise DataError(f"'{path}' holds {sizes[too_large[0]]} values under '{too_large[0]}': that is no label.")
         found = _matlab(path, wanted, DataError)
-        return {name: _plain(found[name]) for name in wanted if name in found}
+        plain = {name: _plain(found[name]) for name in wanted if name in found}
+        return {name: value for name, value in plain.items() if isinstance(value, str) or value.dtype.kind in "fiub"}
     values: dict[str, Any] = {}
     with _hdf5(path, DataError) as file:
         for name in wanted:
@@ -110,7 +111,9 @@ def _hdf5(path: Path, kind: type[ZooError]) -> Iterator[Any]:
     try:
         with h5py.File(path, "r") as file:
             yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
+    except ZooError:
+        raise
+    except Exception as error:  # a damaged file makes the reader raise almost anything
         raise kind(f"'{path}' is damaged or not HDF5 ({error}): copy it again.") from None
 
 
@@ -127,13 +130,8 @@ def _dataset(path: Path, file: Any, name: str, kind: type[ZooError]) -> Any:
 
 
 def _open_hdf5(path: Path) -> Video:
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise VideoError(f"'{path}' is damaged or not HDF5 ({error}): copy it again.") from None
-    try:
+    with ExitStack() as stack:
+        file = stack.enter_context(_hdf5(path, VideoError))
         data = next((found for name in VIDEOS if (found := _dataset(path, file, name, VideoError)) is not None), None)
         if data is None:
             raise VideoError(f"'{path}' holds no video: none of {', '.join(VIDEOS)} is in it.")
@@ -143,10 +141,7 @@ def _open_hdf5(path: Path) -> Video:
         # a whole chunk is decompressed for any part of it
         block = max(block, data.chunks[axes[0]] if data.chunks else 1)
         frames = _frames(path, lambda a, b: _cut(data, axes, a, b), count, block)
-    except BaseException:
-        file.close()
-        raise
-    return _video(frames, count, height, width, file.close)
+        return _video(frames, count, height, width, stack.pop_all().close)
 
 
 def _open_matlab(path: Path) -> Video:
@@ -194,7 +189,7 @@ def _frames(path: Path, read: Callable[[int, int], np.ndarray], count: int, bloc
     for start in range(0, count, block):
         try:
             pictures = read(start, min(start + block, count))
-        except (OSError, RuntimeError) as error:
+        except Exception as error:
             raise VideoError(f"'{path}' is damaged from frame {start} on ({error}): copy it again.") from None
         if pictures.dtype != np.uint8:
             # 0..1 or 0..255: the first block tells, and holds for all
@@ -219,14 +214,5 @@ def _matlab(path: Path, names: list[str], kind: type[ZooError]) -> dict[str, Any
 
     try:
         return dict(loadmat(str(path), appendmat=False, variable_names=names))
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        NotImplementedError,
-        zlib.error,
-        MemoryError,
-    ) as error:
+    except Exception as error:
         raise kind(f"'{path}' is damaged or not a MATLAB file ({error}): copy it again.") from None
