@@ -15,7 +15,9 @@ SKIN = np.array([0.78, 0.58, 0.49])
 BACKGROUND = np.array([0.36, 0.42, 0.47])
 # Share of the pulse in each colour (de Haan and Jeanne 2013).
 PULSE = np.array([0.33, 0.77, 0.53])
-CLOCK = Fraction(1, 90000)
+CLOCK = Fraction(1, 60000)
+# Larger pictures are enlarged from this.
+DRAWN_SIDE = 640
 
 
 def draw_face(
@@ -31,11 +33,15 @@ def draw_face(
     Returns:
         (H, W, 3) RGB 0..1 and (H, W) how much of each pixel is skin.
     """
+    if max(size) > DRAWN_SIDE:
+        factor = max(size) / DRAWN_SIDE
+        small = draw_face((round(size[0] / factor), round(size[1] / factor)), center, height)
+        return tuple(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in small)
     # Drawn at twice the size and averaged, for smooth edges.
     width, tall = 2 * size[0], 2 * size[1]
     unit = height * min(width, tall)
-    x = (np.arange(width)[None] + 0.5 - center[0] * width) / unit
-    y = (np.arange(tall)[:, None] + 0.5 - center[1] * tall) / unit
+    x = ((np.arange(width)[None] + 0.5 - center[0] * width) / unit).astype(np.float32)
+    y = ((np.arange(tall)[:, None] + 0.5 - center[1] * tall) / unit).astype(np.float32)
 
     def blob(cx: float, cy: float, rx: float, ry: float, soft: float = 0.08) -> np.ndarray:
         radius = np.sqrt(((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2)
@@ -111,16 +117,15 @@ def face_frames(
         frame = picture * (1 - skin[..., None] * (pulse * PULSE).astype(np.float32))
         if not visible[0] <= time < visible[1]:
             frame = empty
-        shift = motion * size[0] * np.array([np.sin(2 * np.pi * 0.13 * time), 0.5 * np.sin(2 * np.pi * 0.21 * time)])
-        frame = cv2.warpAffine(
-            np.asarray(frame, np.float32),
-            np.array([[1, 0, shift[0]], [0, 1, shift[1]]]),
-            size,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
+        if motion:
+            x, y = motion * size[0] * np.sin(2 * np.pi * time * np.array([0.13, 0.21])) * (1, 0.5)
+            frame = cv2.warpAffine(
+                np.asarray(frame, np.float32), np.array([[1, 0, x], [0, 1, y]]), size, borderMode=cv2.BORDER_REPLICATE
+            )
         if gray:
             frame = np.repeat(frame @ np.array([[0.299], [0.587], [0.114]], np.float32), 3, axis=2)
-        frame = frame + np.roll(still[rng.integers(4)], rng.integers(0, 64, 2), axis=(0, 1))
+        if noise:
+            frame = frame + np.roll(still[rng.integers(4)], rng.integers(0, 64, 2), axis=(0, 1))
         yield np.clip(frame * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
@@ -133,6 +138,7 @@ def write_face_clip(
     *,
     times: np.ndarray | None = None,
     gray: bool = False,
+    enlarge: int = 1,
     codec: str = "libx264",
     pixel_format: str | None = None,
     crf: int = 18,
@@ -145,6 +151,7 @@ def write_face_clip(
         seconds, fps, heart_rate, size, drawing: as in `face_frames`.
         times: (frames,) seconds, for a variable frame rate; frame i shows the pulse of that time.
         gray: without colour, and as grey pixels.
+        enlarge: write each drawn pixel as a square of so many.
         codec, pixel_format, crf: how it is encoded.
 
     Returns:
@@ -154,13 +161,16 @@ def write_face_clip(
     times = np.arange(round(seconds * fps)) / fps if times is None else np.asarray(times)
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=round(fps))
-        stream.width, stream.height = size
+        stream.width, stream.height = enlarge * size[0], enlarge * size[1]
         stream.pix_fmt = pixel_format or ("gray" if gray else "yuv420p")
         stream.codec_context.time_base = CLOCK
         if codec == "libx264":
             stream.options = {"crf": str(crf), "preset": "ultrafast"}
+        else:
+            stream.bit_rate = 6_000_000
         for time, picture in zip(times, face_frames(times, heart_rate, size, gray=gray, **drawing), strict=True):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            large = picture.repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+            frame = av.VideoFrame.from_ndarray(large, format="rgb24")
             frame.pts, frame.time_base = round(time / CLOCK), CLOCK
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

@@ -57,29 +57,57 @@ def from_box(box: np.ndarray, scale: float = 1.0) -> np.ndarray:
     return np.array([[width, 0.0, x - width / 2], [0.0, height, y - height / 2]])
 
 
-def sample(frame: Frame, transform: np.ndarray, sizes: Sequence[int], oversample: bool = True) -> list[np.ndarray]:
-    """Sample every plane of a frame on the unit square, at sub-pixel places.
+def sample(frame: Frame, transform: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+    """A picture of the unit square, plane by plane, at sub-pixel places.
 
     Args:
         frame: the picture.
         transform: (2, 3) unit square to frame coordinates.
         sizes: side of the sampled square in pixels, one for each plane.
-        oversample: average the area of each sample where it covers several pixels of the frame.
 
     Returns:
-        One (size, size) or (size, size, channels) uint8 array a plane; the picture's edge is repeated outside it.
+        One (size, size) or (size, size, channels) uint8 array a plane, area-averaged where samples cover several
+        pixels; the picture's edge is repeated outside it.
+    """
+    sampled = []
+    (a, b, _), (c, d, _) = transform.tolist()
+    for plane, size in zip(frame.planes, sizes, strict=True):
+        share = plane.shape[0] * plane.shape[1] / (frame.height * frame.width)
+        factor = int(np.clip(round(np.sqrt(abs(a * d - b * c) * share) / size), 1, MAX_OVERSAMPLING))
+        square = _warp(plane, _onto(plane, frame, transform), size * factor)
+        sampled.append(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA) if factor > 1 else square)
+    return sampled
+
+
+def sample_exact(frame: Frame, transform: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+    """As `sample`, in float32 without any rounding and without area averages: material for means.
+
+    Bilinear samples rounded to whole levels lose half of a pulse that shows as single levels of single pixels.
     """
     sampled = []
     for plane, size in zip(frame.planes, sizes, strict=True):
-        ratio = np.array([plane.shape[1] / frame.width, plane.shape[0] / frame.height])
-        onto = transform * ratio[:, None]
-        covered = float(np.sqrt(abs(np.linalg.det(onto[:, :2])))) / size
-        factor = int(np.clip(round(covered), 1, MAX_OVERSAMPLING)) if oversample else 1
-        side = size * factor
-        inverse = onto / np.array([side, side, 1.0])
-        inverse[:, 2] += inverse[:, :2] @ (0.5, 0.5) - 0.5
-        square = cv2.warpAffine(
-            plane, inverse, (side, side), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-        )
-        sampled.append(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA) if factor > 1 else square)
+        onto = _onto(plane, frame, transform)
+        # Only the part that is sampled is made floating point.
+        corners = onto @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
+        limit = np.array(plane.shape[1::-1])
+        x0, y0 = np.clip(corners.min(1).astype(int) - 2, 0, limit - 1).tolist()
+        x1, y1 = np.clip(corners.max(1).astype(int) + 3, 1, limit).tolist()
+        onto[:, 2] -= (x0, y0)
+        sampled.append(_warp(plane[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)].astype(np.float32), onto, size))
     return sampled
+
+
+def _onto(plane: np.ndarray, frame: Frame, transform: np.ndarray) -> np.ndarray:
+    """The transform in the coordinates of a plane that may be smaller than its frame."""
+    return transform * np.array([[plane.shape[1] / frame.width], [plane.shape[0] / frame.height]])
+
+
+def _warp(plane: np.ndarray, transform: np.ndarray, side: int) -> np.ndarray:
+    (a, b, x), (c, d, y) = transform.tolist()
+    # From the index of a sample to that of a pixel; both count from the middle of the first.
+    onto = np.array([
+        [a / side, b / side, x + (a + b) / (2 * side) - 0.5],
+        [c / side, d / side, y + (c + d) / (2 * side) - 0.5],
+    ])  # fmt: skip
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    return cv2.warpAffine(plane, onto, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -17,7 +17,7 @@ import numpy as np
 from zoo.data.align import from_box, sample, similarity, upright
 from zoo.data.frame import Frame, to_rgb
 from zoo.data.regions import Regions, outlines, region_means
-from zoo.data.track import Tracker, track
+from zoo.data.track import Placed, Tracker, track
 from zoo.data.video import Video, open_video
 from zoo.errors import FaceError, UsageError
 from zoo.spec import REGIONS, Crop, Grid
@@ -26,7 +26,7 @@ CHUNK = 128
 # Larger pictures are reduced when they arrive, by a whole factor that brings their longer side to this or less.
 WORKING_SIDE = 1000
 PREVIEW_WIDTH = 640
-NOWHERE = np.full((5, 2), np.nan)
+NOWHERE, NOPLACE = np.full((5, 2), np.nan), np.full((2, 3), np.nan)
 CROPS = ("aligned", "tracked_box", "first_box_1.6", "whole")
 Progress = Callable[[int, int | None], None]
 
@@ -215,8 +215,8 @@ def _chunks(
         result.duration, result.frame_count = video.duration, video.frame_count
         factor = -(-max(result.size) // WORKING_SIDE)
         frames = _arriving(video, factor, result.seconds)
-        placed = ((frame, NOWHERE) for frame in frames) if plan.faceless else track(frames, tracker)
-        while rows := [_row(result, plan, tracker, *item) for item in islice(placed, CHUNK)]:
+        placed = (Placed(f, NOWHERE, NOPLACE) for f in frames) if plan.faceless else track(frames, tracker)
+        while rows := [_row(result, plan, tracker, item) for item in islice(placed, CHUNK)]:
             chunk = _chunk(rows, factor)
             seen, done = seen or bool(chunk.found.any()), done + len(rows)
             result.seconds["face"] = tracker.seconds
@@ -248,12 +248,14 @@ def _arriving(video: Video, factor: int, seconds: dict[str, float]) -> Iterator[
 _Row = tuple[float, bool, np.ndarray, np.ndarray, "np.ndarray | None"]
 
 
-def _row(result: Stream, plan: _Plan, tracker: Tracker, frame: Frame, landmarks: np.ndarray) -> _Row:
+def _row(result: Stream, plan: _Plan, tracker: Tracker, placed: Placed) -> _Row:
     """Time, found, landmarks, region means and crop of one frame."""
     start = clock.perf_counter()
+    frame, landmarks, transform = placed.frame, placed.landmarks, placed.transform
     located = bool(np.isfinite(landmarks[0, 0]))
-    transform = similarity(landmarks)
-    means = region_means(frame, transform, plan.regions) if located else np.full((len(plan.regions), 3), np.nan)
+    means = np.full((len(plan.regions), 3), np.nan)
+    if located and len(plan.regions):
+        means = region_means(frame, transform, plan.regions)
     crop = None
     if plan.crop_size is not None:
         place = _place(plan.crop, frame, transform, tracker.first_box) if located or plan.crop == "whole" else None

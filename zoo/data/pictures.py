@@ -84,7 +84,9 @@ def _decode(path: Path, name: str, read: Callable[[str], bytes]) -> np.ndarray:
     if picture is None:
         raise VideoError(f"'{path}' holds a picture that cannot be read, '{name}': remove it or copy it again.")
     if picture.shape[0] * picture.shape[1] > MAX_PIXELS:
-        raise VideoError(f"'{path}' has pictures above the limit of {MAX_PIXELS // 10**6} megapixels.")
+        raise VideoError(
+            f"'{path}' has pictures above the limit of {MAX_PIXELS // 10**6} megapixels: make them smaller."
+        )
     return picture
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from zoo.data.align import sample
+from zoo.data.align import sample_exact
 from zoo.data.frame import Frame
 from zoo.errors import UnknownName
 from zoo.spec import Grid
@@ -35,6 +35,8 @@ POLYGONS: Mapping[str, tuple[tuple[float, float], ...]] = {
 SAMPLES = 128
 # Corners of each sample are weighed by how much of it a polygon covers, to 1/8 of its side.
 SUBDIVISION = 8
+# Taken off before the sums, so that they stay small and exact in single precision.
+MIDDLE = np.float32(128)
 
 Regions = Sequence[str] | Grid
 
@@ -82,7 +84,7 @@ def region_means(frame: Frame, transform: np.ndarray, regions: tuple[str, ...] |
     """
     sizes = [max(1, round(SAMPLES * plane.shape[1] / frame.width)) for plane in frame.planes]
     means = [
-        weights(regions, size) @ square.reshape(size * size, -1).astype(np.float32)
-        for square, size in zip(sample(frame, transform, sizes, oversample=False), sizes, strict=True)
+        weights(regions, size) @ (square.reshape(size * size, -1) - MIDDLE)
+        for square, size in zip(sample_exact(frame, transform, sizes), sizes, strict=True)
     ]
-    return np.concatenate(means, axis=1, dtype=np.float64) @ frame.matrix.T + frame.offset
+    return (np.concatenate(means, axis=1, dtype=np.float64) + MIDDLE) @ frame.matrix.T + frame.offset

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from zoo.data.align import similarity
 from zoo.data.face import THRESHOLDS, Faces, find_faces, follow
 from zoo.data.frame import Frame
 
 # Looks at the face a detection interval: the last stage of the cascade is cheap enough to follow real head motion.
 LOOKS = 4
 # A whole search of the picture every so many detection intervals, to count faces and to catch a track that drifted off.
-SEARCH = 5
+SEARCH = 10
 # Standard deviation (s) of the Gaussian that smooths the path: it leaves 4 % at 1 Hz. Reach in standard deviations.
 SMOOTHING = 0.4
 REACH = 3.0
@@ -103,10 +104,23 @@ def search(frame: Frame) -> Faces:
     return Faces(found.boxes * np.tile(scale, 2), found.landmarks * scale, found.scores)
 
 
-def track(frames: Iterable[Frame], tracker: Tracker) -> Iterator[tuple[Frame, np.ndarray]]:
-    """Frames in order, each with the face's smoothed landmarks (5, 2), NaN where it was not seen.
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A frame and where the face is in it.
 
-    Frames are held back for as long as the smoothing looks ahead.
+    Args:
+        frame: the picture.
+        landmarks: (5, 2) smoothed, frame coordinates; NaN where the face was not seen.
+        transform: (2, 3) canonical to frame coordinates; NaN likewise.
+    """
+
+    frame: Frame
+    landmarks: np.ndarray
+    transform: np.ndarray
+
+
+def track(frames: Iterable[Frame], tracker: Tracker) -> Iterator[Placed]:
+    """Place the face in every frame, in order. Frames are held back for as long as the smoothing looks ahead.
 
     Args:
         frames: the video.
@@ -122,16 +136,20 @@ def track(frames: Iterable[Frame], tracker: Tracker) -> Iterator[tuple[Frame, np
             continue
         start = clock.perf_counter()
         knots.append(tracker.see(frame))
-        settled = frame.time - REACH * width
         knots = [knot for knot in knots if knot.time >= waiting[0].time - REACH * width - every]
-        ready = [waiting.popleft() for _ in range(sum(held.time <= settled for held in waiting))]
-        path = smooth_path(knots, np.array([held.time for held in ready]), width)
+        settled = frame.time - REACH * width
+        placed = _place([waiting.popleft() for _ in range(sum(held.time <= settled for held in waiting))], knots, width)
         tracker.seconds += clock.perf_counter() - start
-        yield from zip(ready, path, strict=True)
+        yield from placed
     if waiting:
         if waiting[-1].time > knots[-1].time:
             knots.append(tracker.see(waiting[-1]))
-        yield from zip(waiting, smooth_path(knots, np.array([held.time for held in waiting]), width), strict=True)
+        yield from _place(list(waiting), knots, width)
+
+
+def _place(frames: Sequence[Frame], knots: Sequence[Knot], width: float) -> list[Placed]:
+    path = smooth_path(knots, np.array([frame.time for frame in frames]), width)
+    return [Placed(*item) for item in zip(frames, path, similarity(path), strict=True)]
 
 
 def smooth_path(knots: Sequence[Knot], times: np.ndarray, width: float = SMOOTHING) -> np.ndarray:

@@ -81,7 +81,7 @@ def open_video(path: str | Path, *, backend: Backend = "auto", frame_times: np.n
         reader = video_decord.open_decord if _choose(backend) == "decord" else video_pyav.open_pyav
         video = reader(path)
     if frame_times is not None:
-        video.frames = _retimed(video, np.asarray(frame_times, dtype=np.float64))
+        video.frames = _retimed(video.frames, np.asarray(frame_times, dtype=np.float64), video.notes)
     return video
 
 
@@ -96,12 +96,14 @@ def _choose(backend: str) -> str:
     raise UsageError(f"The video backend {' or '.join(names)} is not installed: pip install {known[names[0]]}.")
 
 
-def _retimed(video: Video, times: np.ndarray) -> Iterator[Frame]:
+def _retimed(frames: Iterator[Frame], times: np.ndarray, notes: list[str]) -> Iterator[Frame]:
     if times.ndim != 1 or len(times) < 2 or not np.all(np.diff(times) >= 0):
-        raise VideoError("The frame times of this video are not an increasing list of at least two seconds values.")
-    start, frames = float(times[0]), video.frames
+        raise VideoError(
+            "The frame times given for this video are not an increasing list of seconds: correct its label file."
+        )
+    start = float(times[0])
     for frame in frames:
         if frame.index >= len(times):
-            video.notes.append(f"frames after the last of {len(times)} frame times were left out")
+            notes.append(f"frames after the last of {len(times)} frame times were left out")
             return
         yield Frame(frame.index, float(times[frame.index]) - start, frame.planes, frame.matrix, frame.offset)

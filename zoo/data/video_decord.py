@@ -31,7 +31,7 @@ def open_decord(path: Path) -> Video:
     height, width = first.shape[:2]
     if height * width > MAX_PIXELS:
         raise VideoError(
-            f"'{path}' has pictures of {width}x{height}, above the limit of {MAX_PIXELS // 10**6} megapixels."
+            f"'{path}' has pictures of {width}x{height}, above {MAX_PIXELS // 10**6} megapixels: make it smaller."
         )
     fps = float(reader.get_avg_fps()) or 30.0
     reader.seek(0)

@@ -40,7 +40,8 @@ def open_pyav(path: Path) -> Video:
         )
     except (av.error.FFmpegError, OSError, UnicodeError) as error:
         raise VideoError(
-            f"'{path}' is not a video that can be read ({_reason(error)}): give a complete mp4, mov, avi, mkv or webm file."
+            f"'{path}' is not a video that can be read ({_reason(error)}): "
+            "give a complete mp4, mov, avi, mkv or webm file."
         ) from None
     try:
         return _video(path, container)
@@ -55,14 +56,15 @@ def _video(path: Path, container: Any) -> Video:
     stream = container.streams.video[0]
     if stream.width * stream.height > MAX_PIXELS:
         raise VideoError(
-            f"'{path}' has pictures of {stream.width}x{stream.height}, above the limit of {MAX_PIXELS // 10**6} megapixels."
+            f"'{path}' has pictures of {stream.width}x{stream.height}: "
+            f"the limit is {MAX_PIXELS // 10**6} megapixels, so make it smaller."
         )
-    stream.codec_context.thread_count = min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2)
+    stream.codec_context.thread_count = min(4, _cores())
     stream.codec_context.thread_type = "AUTO"
     rate = stream.average_rate or stream.guessed_rate
     fps = float(rate) if rate else 30.0
     notes: list[str] = []
-    frames = _frames(path, container, stream, fps, notes)
+    frames = _frames(container, stream, fps, notes)
     first = next(frames, None)
     if first is None:
         raise VideoError(f"'{path}' holds no frame that can be decoded: it is empty or cut off.")
@@ -79,20 +81,24 @@ def _video(path: Path, container: Any) -> Video:
     )
 
 
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
     yield first
     yield from rest
 
 
-def _frames(path: Path, container: Any, stream: Any, fps: float, notes: list[str]) -> Iterator[Frame]:
+def _frames(container: Any, stream: Any, fps: float, notes: list[str]) -> Iterator[Frame]:
     start = last = None
     index = 0
     size = None
-    for picture in _pictures(container, stream, notes):
-        size = size or (picture.width, picture.height)
-        if (picture.width, picture.height) != size:
-            picture = picture.reformat(width=size[0], height=size[1])
-        stamp = picture.time
+    for decoded in _pictures(container, stream, notes):
+        size = size or (decoded.width, decoded.height)
+        fits = (decoded.width, decoded.height) == size
+        picture = decoded if fits else decoded.reformat(width=size[0], height=size[1])
+        stamp = decoded.time
         if stamp is None or (last is not None and stamp <= last):
             stamp = 0.0 if last is None else last + 1.0 / fps
         start = stamp if start is None else start

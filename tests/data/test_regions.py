@@ -1,0 +1,101 @@
+"""Region means: shapes, exactness, and the published way (masks of polygons on RGB) as the reference."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.faces import draw_face
+from zoo.data.align import CANONICAL, similarity
+from zoo.data.frame import IDENTITY, Frame, yuv_to_rgb
+from zoo.data.regions import outlines, region_means, weights
+from zoo.errors import UnknownName
+from zoo.spec import REGIONS, Grid
+
+
+def polygon_means(rgb: np.ndarray, transform: np.ndarray, regions: tuple[str, ...] | Grid) -> np.ndarray:
+    """The definition: a mask a polygon, drawn on the picture, and the mean of RGB under it."""
+    means = []
+    for outline in outlines(regions):
+        mask = np.zeros(rgb.shape[:2], np.uint8)
+        points = outline @ transform[:, :2].T + transform[:, 2]
+        cv2.fillPoly(mask, [np.round((points - 0.5) * 16).astype(np.int32)], 1, shift=4)
+        means.append(rgb[mask > 0].mean(0) / 255)
+    return np.array(means)
+
+
+@pytest.fixture(scope="module")
+def rgb() -> np.ndarray:
+    return np.round(draw_face((320, 240))[0] * 255).astype(np.uint8)
+
+
+TURNED = similarity((CANONICAL - 0.5) @ (170 * np.array([[0.98, 0.17], [-0.17, 0.98]])) + (158.3, 121.7))
+
+
+@pytest.mark.parametrize("regions", [REGIONS, ("lips", "face"), Grid(3, 4)])
+def test_means_equal_masks_of_polygons(rgb: np.ndarray, regions: tuple[str, ...] | Grid) -> None:
+    means = region_means(Frame(0, 0.0, (rgb,), *IDENTITY), TURNED, regions)
+    assert means.shape == (len(regions), 3) and means.dtype == np.float64
+    np.testing.assert_allclose(means, polygon_means(rgb, TURNED, regions), atol=0.012)
+
+
+def test_planes_give_the_means_of_rgb(rgb: np.ndarray) -> None:
+    matrix, offset = yuv_to_rgb()
+    yuv = (rgb / 255 - offset) @ np.linalg.inv(matrix).T
+    planes = (
+        yuv[..., 0].round().astype(np.uint8),
+        *(cv2.resize(yuv[..., c], (160, 120), interpolation=cv2.INTER_AREA).round().astype(np.uint8) for c in (1, 2)),
+    )
+    ours = region_means(Frame(0, 0.0, planes, matrix, offset), TURNED, REGIONS)
+    np.testing.assert_allclose(ours, region_means(Frame(0, 0.0, (rgb,), *IDENTITY), TURNED, REGIONS), atol=0.01)
+
+
+def test_means_are_never_rounded() -> None:
+    """One pixel level in one hundredth of the pixels is one hundredth of a level in the mean."""
+    rng = np.random.default_rng(0)
+    base = np.full((240, 320, 3), 120, np.uint8)
+    risen = base + (rng.random((240, 320, 1)) < 0.01).astype(np.uint8)
+    still, moved = (region_means(Frame(0, 0.0, (x,), *IDENTITY), TURNED, ("face",)) for x in (base, risen))
+    np.testing.assert_allclose(still, 120 / 255, rtol=2e-6)
+    np.testing.assert_allclose((moved - still) * 255, 0.01, atol=0.005)
+
+
+def test_grey_means_are_grey() -> None:
+    gray = np.full((240, 320), 100, np.uint8)
+    matrix = np.full((3, 1), 1 / 255)
+    np.testing.assert_allclose(
+        region_means(Frame(0, 0.0, (gray,), matrix, np.zeros(3)), TURNED, REGIONS), 100 / 255, rtol=2e-6
+    )
+
+
+def test_weights_are_the_share_of_each_sample() -> None:
+    assert weights(REGIONS, 64).shape == (8, 4096)
+    np.testing.assert_allclose(weights(REGIONS, 64).sum(1), 1, rtol=1e-5)
+    grid = weights(Grid(4, 4), 64).reshape(16, 64, 64)
+    np.testing.assert_allclose(grid[0, :16, :16].sum(), 1, atol=0.02)
+    # area and centre of gravity of a polygon by the shoelace formula
+    for outline, row in zip(outlines(REGIONS), weights(REGIONS, 128).astype(float), strict=True):
+        nxt = np.roll(outline, -1, axis=0)
+        cross = outline[:, 0] * nxt[:, 1] - nxt[:, 0] * outline[:, 1]
+        center = ((outline + nxt) * cross[:, None]).sum(0) / (3 * cross.sum())
+        grid_x = (np.arange(128) + 0.5) / 128
+        found = [row.reshape(128, 128).sum(0) @ grid_x, row.reshape(128, 128).sum(1) @ grid_x]
+        np.testing.assert_allclose(found, center, atol=2e-3)
+        assert 1 / row.max() / 128**2 == pytest.approx(abs(cross.sum()) / 2, rel=0.04)
+
+
+def test_regions_are_mirrored_and_lie_on_the_face() -> None:
+    shapes = dict(zip(REGIONS, outlines(REGIONS), strict=True))
+    for name in ("upper_cheek", "lower_cheek"):
+        mirrored = shapes[f"left_{name}"] * (-1, 1) + (1, 0)
+        assert {tuple(p) for p in mirrored.round(6)} == {tuple(p) for p in shapes[f"right_{name}"].round(6)}
+        assert shapes[f"left_{name}"][:, 0].max() < 0.5 < shapes[f"right_{name}"][:, 0].min()
+    nose, lips = shapes["nose"].astype(np.float32), shapes["lips"].astype(np.float32)
+    assert cv2.pointPolygonTest(nose, CANONICAL[2].tolist(), False) > 0
+    assert cv2.pointPolygonTest(lips, CANONICAL[3:].mean(0).tolist(), False) > 0
+
+
+def test_an_unknown_region() -> None:
+    with pytest.raises(UnknownName, match="Did you mean chin"):
+        outlines(("chinn",))
