@@ -52,8 +52,8 @@ def test_heart_rate_from_the_waveform() -> None:
     assert result["heart_rate_naive_mae"] == pytest.approx((12 + 8 + 28) / 3, abs=0.02)
     assert result["heart_rate_skill"] == pytest.approx(1 - 5 / 48, abs=0.002)
     assert result["heart_rate_floor_mae"] < 0.02
-    assert metric.naive == {"heart_rate": "training median"}
-    assert metric.sources == {"heart_rate": "waveform"}
+    assert metric.naive["heart_rate"] == "training median"
+    assert metric.sources["heart_rate"] == "waveform"
 
 
 def test_without_training_data_the_naive_value_is_that_of_other_people() -> None:
@@ -163,6 +163,20 @@ def test_breathing_is_a_rate_of_its_own() -> None:
     assert result["respiration_rate_head_mae"] == pytest.approx(1.0, abs=0.1)
     assert result["respiration_r"] < 1.0
     assert not any(name.startswith(("ppg", "heart_rate", "ibi")) for name in result)
+
+
+def test_breathing_out_of_the_pulse() -> None:
+    t = torch.arange(900) / FPS
+    breath = torch.sin(2 * torch.pi * torch.tensor([[0.2], [0.3]]) * t)
+    pulse = (1 + 0.3 * breath) * wave([70.0, 80.0], 30.0) + 0.3 * breath
+    metric = VitalsMetrics(outputs("ppg"), FPS, "spectral")
+    label = {"waveforms": {"ppg": pulse, "respiration": breath}, "person": ["a", "b"]}
+    metric.update({"ppg": pulse}, {}, label)
+    result = scores(metric)
+    assert metric.sources["respiration_rate"] == "pulse"
+    assert result["respiration_rate_mae"] < 0.5
+    assert result["respiration_rate_floor_mae"] < 0.5
+    assert result["respiration_rate_naive_mae"] == pytest.approx(6.0, abs=0.2)
 
 
 def test_a_protocol_that_averages_recordings() -> None:

@@ -64,7 +64,7 @@ class Report:
         scores: by the stable keys of `zoo.metrics.VitalsMetrics`.
         protocol: one line, `Protocol.describe()`.
         naive: by quantity, what the naive predictor says.
-        sources: by rate, `waveform` or `head`.
+        sources: by rate, `waveform`, `head` or `pulse` (respiration out of the pulse).
         people, windows: how many were scored.
         simulated: trained on simulated people only, so that its biomarkers are marked as not medical.
         notes: further lines to print (data that was seen in training, assumptions).

@@ -18,11 +18,13 @@ from zoo.metrics.stretches import read_rows, stretches, zscored
 from zoo.signals.beats import mean_ibi_rate
 from zoo.signals.quality import confidences
 from zoo.signals.rate import heart_rate
+from zoo.signals.respiration import HIGH_HZ as FASTEST_BREATH
+from zoo.signals.respiration import LOW_HZ as SLOWEST_BREATH
+from zoo.signals.respiration import respiration_rate
 from zoo.spec import Output, Signal
 
 Array = np.ndarray
 RATES = {"heart_rate": "ppg", "respiration_rate": "respiration"}
-RESPIRATION_HZ = (0.1, 0.6)
 # a label with more of a window unknown than this gives that window no truth
 LABEL_KNOWN = 0.9
 
@@ -32,7 +34,8 @@ class VitalsMetrics(Metric):
 
     `update` reads the rates of a batch once; `compute` gives {key: scalar}. A key is there where its truth is:
     `heart_rate_mae, _mae_se, _rmse, _mape, _r, _within_3, _within_5, _coverage, _naive_mae, _naive_within_3, _skill,
-    _floor_mae, _floor_within_3, _confident_mae` (`respiration_rate_*` alike; `heart_rate_head_*` where a head gives the
+    _floor_mae, _floor_within_3, _confident_mae` (`respiration_rate_*` alike, read from the pulse's
+    modulations where the model gives no respiration; `heart_rate_head_*` where a head gives the
     rate besides the waveform), `ppg_r, ppg_mae, ppg_rmse, ppg_error_std, ppg_snr` (dB), `ppg_macc`, `ibi_mae` (ms), and
     `<target>_<key>` with the keys of `zoo.metrics.scores.target_scores`. Shares are 0..1, rates in 1/min.
 
@@ -93,6 +96,10 @@ class VitalsMetrics(Metric):
         for rate, name in RATES.items():
             if rate in self.sources:
                 self._rate(rate, predicted.get(name), labels.get(name), known.get(rate), asked, table)
+        if self.sources.get("respiration_rate") == "pulse" and np.isfinite(table["respiration_rate_truth"]).any():
+            for column, waves in (("respiration_rate", predicted), ("respiration_rate_floor", labels)):
+                if "ppg" in waves:
+                    table[column] = read_rows(lambda x: respiration_rate(x, self.fps), waves["ppg"], asked)
         for name in self.waveform_names:
             if name in predicted and name in labels:
                 self._waveform(name, predicted[name], labels[name], asked, table)
@@ -134,8 +141,7 @@ class VitalsMetrics(Metric):
         return self.protocol.truth(wave, self.fps)
 
     def _breathing(self, wave: Array) -> Array:
-        low, high = RESPIRATION_HZ
-        return heart_rate(wave, self.fps, low=low, high=high, method="spectrum", whiten=False)
+        return heart_rate(wave, self.fps, low=SLOWEST_BREATH, high=FASTEST_BREATH, method="spectrum", whiten=False)
 
     def _waveform(self, name: str, predicted: Array, label: Array, asked: Array, table: dict[str, Array]) -> None:
         both = np.isfinite(predicted) & np.isfinite(label) & asked
@@ -233,8 +239,9 @@ class VitalsMetrics(Metric):
 
 
 def _sources(waveforms: Sequence[str], targets: Sequence[str]) -> dict[str, str]:
-    """Where each rate comes from: the waveform where there is one, else the head."""
-    sources = {rate: "head" for rate in RATES if rate in targets}
+    """Where each rate comes from: its waveform where there is one, else the head, else (breath) the pulse's own."""
+    sources = {"respiration_rate": "pulse"} if "ppg" in waveforms else {}
+    sources |= {rate: "head" for rate in RATES if rate in targets}
     return sources | {rate: "waveform" for rate, wave in RATES.items() if wave in waveforms}
 
 
