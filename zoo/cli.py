@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "validate": Command("zoo.commands.fit", "score a model on the validation split"),
     "test": Command("zoo.commands.fit", "score a model on a data set's test split"),
     "bench": Command("zoo.bench.command", "accuracy, cost and latency of every model side by side"),
+    "export": Command("zoo.export.command", "write a model as a file that runs without torch"),
     "list": Command("zoo.commands.list", "models, data sets and checkpoints"),
     "info": Command("zoo.commands.info", "all about one of them"),
     "plugins": Command("zoo.commands.plugins", "installed plugins; --check loads each"),

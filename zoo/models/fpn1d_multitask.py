@@ -169,5 +169,7 @@ def _deviation(x: Tensor, dims: tuple[int, ...]) -> Tensor:
 def _moving_mean(x: Tensor, width: int) -> Tensor:
     """Mean over `width` samples (odd) around each; at the ends, over those that there are."""
     flat = rearrange(x, "b regions channels t -> b (regions channels) t")
-    smooth = F.avg_pool1d(flat, width, stride=1, padding=width // 2, count_include_pad=False)
+    # exporters of old opsets count the padding whatever they are told, so the count is divided out by hand
+    total, count = (F.avg_pool1d(y, width, stride=1, padding=width // 2) for y in (flat, torch.ones_like(flat[:1, :1])))
+    smooth = total / count
     return rearrange(smooth, "b (regions channels) t -> b regions channels t", regions=x.shape[1])

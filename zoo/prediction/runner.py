@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo import checkpoints, registry
 from zoo.errors import UnknownName
+from zoo.export.runtime import OnnxRunner
 from zoo.signals import classical
 from zoo.spec import Input, Output, Signal, Traces
 
@@ -88,7 +89,7 @@ class TorchRunner:
 
 
 def open_runner(model: Any) -> Runner:
-    """A runner for a model's name, a shipped checkpoint's name, a card, a .ckpt, a VitalsModule or a Runner.
+    """A runner for a model's or shipped checkpoint's name, a card, .ckpt or .onnx file, a VitalsModule or a Runner.
 
     Raises:
         UnknownName, CheckpointError, PluginError: there is no such model, or it cannot be loaded.
@@ -96,6 +97,8 @@ def open_runner(model: Any) -> Runner:
     if not isinstance(model, (str, Path)):
         return TorchRunner(model, type(model).__name__) if hasattr(model, "hparams") else model
     name = str(model)
+    if name.endswith(".onnx"):
+        return OnnxRunner(Path(name))
     if _is_classical(name):
         return ClassicalRunner(name, classical.upright(name))
     return TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)

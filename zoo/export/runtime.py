@@ -1,0 +1,78 @@
+"""Runs exported files with ONNX Runtime alone: no torch, no lightning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import CheckpointError, InputShapeError
+from zoo.export.metadata import KEY, from_json
+from zoo.spec import Clip, Input, Output, Signal
+
+
+class OnnxRunner:
+    """An exported model, ready to run.
+
+    Args:
+        path: an `.onnx` file of this zoo.
+        threads: processor threads; all where it is 0.
+
+    Raises:
+        CheckpointError: missing, not ONNX, or without this zoo's metadata.
+    """
+
+    def __init__(self, path: Path, threads: int = 0) -> None:
+        session = _open(path, threads)
+        self.exported = from_json(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
+        self.name = self.exported.model
+        self.input: Input = self.exported.input
+        self.outputs: Mapping[str, Output] = self.exported.outputs
+        self.trained_on = self.exported.trained_on
+        self.trainable = self.exported.trainable
+        if [output.name for output in session.get_outputs()] != list(self.outputs):
+            raise CheckpointError(f"The outputs of '{path}' are not those that its metadata names: export it again.")
+        self.raw = _caller(session)
+
+    @staticmethod
+    def session(path: Path) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """A function from the input array to the list of output arrays, for a file without metadata."""
+        return _caller(_open(path, 0))
+
+    def __call__(self, batch: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """Waveforms {name: (B, T)} in their network's form and biomarkers {name: (B,)}, from float32 RGB 0..1."""
+        time = 2 if isinstance(self.input, Clip) else 3
+        if "frames" not in self.exported.free and batch.shape[time] != self.input.frames:
+            raise InputShapeError(f"This file takes exactly {self.input.frames} frames, not {batch.shape[time]}.")
+        if "batch" in self.exported.free:
+            values = self.raw(np.ascontiguousarray(batch, np.float32))
+        else:
+            single = [self.raw(np.ascontiguousarray(batch[i : i + 1], np.float32)) for i in range(len(batch))]
+            values = [np.concatenate(parts) for parts in zip(*single, strict=True)]
+        named = dict(zip(self.outputs, values, strict=True))
+        waveforms = {name: value for name, value in named.items() if isinstance(self.outputs[name], Signal)}
+        return waveforms, {name: value for name, value in named.items() if name not in waveforms}
+
+
+def _open(path: Path, threads: int):  # type: ignore[no-untyped-def]
+    import onnxruntime
+
+    if not path.is_file():
+        raise CheckpointError(f"There is no file '{path}': check the path.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        lines = str(error).strip().splitlines() or ["no message"]
+        raise CheckpointError(f"'{path}' is not an ONNX file that can be run ({lines[0][:200]}).") from error
+
+
+def _caller(session) -> Callable[[np.ndarray], list[np.ndarray]]:  # type: ignore[no-untyped-def]
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        raise CheckpointError(f"A file of this zoo has one input, this one has {len(inputs)}: its graph was cut short.")
+    name = inputs[0].name
+    return lambda batch: list(session.run(None, {name: batch}))
