@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -139,6 +140,16 @@ def _dump(config: dict[str, Any]) -> str:
 
 
 def _sentence(message: str) -> str:
-    """The line of a parser's message that says what is wrong."""
+    """What is wrong, out of a parser's message about everything that it tried."""
+    if denied := re.search(r"Importing '([^']+)' is not allowed", message):
+        return (
+            f"a configuration may not import '{denied[1]}': only registered models and Lightning's own callbacks, "
+            "loggers, profilers, plugins and strategies."
+        )
+    if expected := re.search(r"Expected an? (.+?)\. Got value: (.+)", message):
+        setting = ".".join(re.findall(r'Parser key "([^"]+)"', message[: expected.start()]))
+        kind = re.sub(r"<class '([^']+)'>", r"\1", expected[1])
+        kind = re.sub(r"(?:typing\.)?Literal\[(.+)\]", r"one of \1", kind)
+        return f"{setting or 'a setting'} must be {kind}, not {expected[2]!r}."
     lines = [line.strip(" -") for line in message.splitlines() if line.strip()]
-    return " ".join(lines[:3])
+    return " ".join(line for line in lines[:4] if not line.startswith(("Subtypes", "Errors", "Does not")))

@@ -18,12 +18,12 @@ SHORT = ("json", "csv", "protocol", "debug")
 SUBCLASS_KEYS = frozenset({"class_path", "init_args", "dict_kwargs", "help"})
 
 
-def check_options(command: str, keys: Iterable[str], model: registry.Entry) -> None:
+def check_options(command: str, keys: Iterable[str], model: registry.Entry | None) -> None:
     """Refuse settings that do not exist.
 
     Args:
         keys: dotted names, as `trainer.max_steps` or `model.init_args.lr`.
-        model: the model that is to run.
+        model: the model that is to run; None where a checkpoint is to say it, and any setting of it passes.
 
     Raises:
         UsageError: names the first that does not exist and the closest that does.
@@ -31,7 +31,7 @@ def check_options(command: str, keys: Iterable[str], model: registry.Entry) -> N
     sections = {
         "trainer": _trainer(),
         "data": _named(PACKAGE / "data" / "module.py", "VitalsDataModule", inherits=False),
-        "model": _of_model(model),
+        "model": _of_model(model) if model is not None else None,
     }
     for key in keys:
         section, _, rest = key.partition(".")
@@ -45,7 +45,7 @@ def check_options(command: str, keys: Iterable[str], model: registry.Entry) -> N
             continue
         if name not in known_names:
             meant = did_you_mean(f"{section}.{name}", [f"{section}.{one}" for one in known_names])
-            which = f"model {model.name}" if section == "model" else f"'zoo {command}'"
+            which = f"model {model.name}" if model is not None and section == "model" else f"'zoo {command}'"
             raise UsageError(f"{which} has no setting '{section}.{name}'.{meant}")
 
 

@@ -56,15 +56,13 @@ def understand(command: str, argv: list[str]) -> Request:
     keys: list[str] = []
     for key, value in _tokens(command, argv):
         _take(request, key, value, keys)
+    check_options(command, keys, request.model)
     if request.ckpt_path and request.model is None and request.weights is None and request.ckpt_path.endswith(".ckpt"):
         request.weights = request.ckpt_path
     if request.model is None and request.weights is None:
         if not request.prints_only:
             trained = "fpn1d_multitask" if command == "fit" else "pos"
             raise UsageError(f"Say which model: 'zoo {command} --model {trained}'; 'zoo list models' shows all.")
-        return request
-    if request.model is not None:
-        check_options(command, keys, request.model)
     return request
 
 

@@ -1,4 +1,4 @@
-"""A training run's folder: `runs/<model>/<time>/` with config.yaml, metrics.csv, tensorboard/, checkpoints/, results."""
+"""A training run: its folder `runs/<model>/<time>/`, its loggers, its checkpoints and its progress."""
 
 from __future__ import annotations
 

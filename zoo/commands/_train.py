@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning as L
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from zoo import checkpoints, registry
