@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from tests.faces import face_frames, write_face_clip
 from zoo import registry
 from zoo.errors import FaceError, VideoError, ZooError
 from zoo.prediction.video import predict
+from zoo.spec import Clip, Crop, Output, Signal
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,30 @@ def test_the_heart_rate_of_a_clip(face_clip: Path) -> None:
     assert over is not None and over.window == 10
     assert np.abs(over.values - 72).max() < 3
     assert (over.low < over.values).all() and (over.values < over.high).all()
+
+
+class MeanGreen:
+    """Minus the mean green of a face crop, as a value waveform."""
+
+    name = "mean_green"
+    trained_on = ()
+    trainable = False
+
+    def __init__(self, crop: Crop) -> None:
+        self.input = Clip(frames=128, size=24, min_frames=64, crop=crop)
+        self.outputs: Mapping[str, Output] = {"ppg": Signal("value")}
+
+    def __call__(self, batch: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        assert batch.shape[:2] == (1, 3) and batch.shape[3:] == (24, 24)
+        return {"ppg": -batch[:, 1, :, 8:20, 8:16].mean(axis=(2, 3))}, {}
+
+
+@pytest.mark.parametrize("crop", ["aligned", "tracked_box", "first_box_1.6", "whole"])
+def test_a_model_that_eats_crops(face_clip: Path, crop: Crop) -> None:
+    result = predict(face_clip, MeanGreen(crop))
+    assert result.heart_rate is not None and abs(result.heart_rate.value - 72) < 2
+    assert result.crop == crop
+    assert (result.preview is None) == (crop == "whole")
 
 
 def test_an_untrained_network_says_so_and_gives_no_biomarkers(face_clip: Path) -> None:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from zoo.data.align import upright
 from zoo.data.extract import Preview
 from zoo.data.regions import outlines
+from zoo.prediction.rates import WINDOW
 from zoo.prediction.result import NOT_MEDICAL, Estimate, VideoResult
-from zoo.signals.filters import bandpass
+from zoo.signals.filters import bandpass, windows
 from zoo.signals.spectrum import power_spectrum
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ FILL = (0.784, 0.157, 0.235, 0.13)
 BAND = (0.7, 4.0)
 # a wider interval (1/min) is drawn as a hollow point
 SURE = 20.0
+SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
 Place = tuple[float, float, float, float]
 SHOWN_SECONDS = 15.0
 STYLE: Any = {
@@ -146,13 +149,12 @@ def _face(figure: Figure, place: Place, result: VideoResult) -> None:
     assert preview is not None
     axes = figure.add_axes(place)
     axes.imshow(preview.rgb, interpolation="bilinear")
-    square = np.array([[0, 0], [1, 0], [1, 1], [0, 1]])
-    shapes = outlines(result.regions) if len(result.regions) else [square]
+    shapes = _shapes(result, preview)
     for shape in shapes:
-        axes.add_patch(
-            Polygon(_onto(preview, shape), facecolor=FILL, edgecolor="white", lw=1.2 if len(shapes) < 9 else 0.5)
-        )
-    corners = _onto(preview, square)
+        axes.add_patch(Polygon(shape, facecolor=FILL, edgecolor="white", lw=1.2 if len(shapes) < 9 else 0.5))
+    if not shapes:
+        axes.plot(*preview.landmarks.T, "o", color="white", ms=3)
+    corners = _onto(preview.transform, SQUARE)
     middle, side = corners.mean(axis=0), 1.45 * float(np.ptp(corners, axis=0).max())
     height, width = preview.rgb.shape[:2]
     shape_of_place = place[2] * figure.get_figwidth() / (place[3] * figure.get_figheight())
@@ -166,8 +168,17 @@ def _face(figure: Figure, place: Place, result: VideoResult) -> None:
         spine.set_visible(False)
 
 
-def _onto(preview: Preview, shape: np.ndarray) -> np.ndarray:
-    return shape @ preview.transform[:, :2].T + preview.transform[:, 2]
+def _shapes(result: VideoResult, preview: Preview) -> list[np.ndarray]:
+    """Outlines (points, 2) in the preview of what the model read; none where it read more than the face."""
+    if len(result.regions):
+        return [_onto(preview.transform, outline) for outline in outlines(result.regions)]
+    if result.crop == "aligned":
+        return [_onto(preview.transform, SQUARE)]
+    return [_onto(upright(preview.transform), SQUARE)] if result.crop == "tracked_box" else []
+
+
+def _onto(transform: np.ndarray, shape: np.ndarray) -> np.ndarray:
+    return shape @ transform[:, :2].T + transform[:, 2]
 
 
 def _waveform(axes: Axes, result: VideoResult) -> None:
@@ -200,7 +211,7 @@ def _spectrum(axes: Axes, result: VideoResult) -> None:
     if "ppg" not in result.waveforms or rate is None:
         axes.set_axis_off()
         return
-    frequencies, power = power_spectrum(np.nan_to_num(result.waveforms["ppg"]), 1 / np.median(np.diff(result.times)))
+    frequencies, power = _power(result)
     low, high = (60 * edge for edge in rate.band)
     shown = (60 * frequencies > 0.6 * low) & (60 * frequencies < 1.2 * high)
     # multiplied by f, as it is when the peak is chosen
@@ -221,6 +232,17 @@ def _spectrum(axes: Axes, result: VideoResult) -> None:
     )
     axes.set(xlim=(0.6 * low, 1.2 * high), ylim=(0, 1.15), xlabel="per minute", yticks=[])
     axes.spines["left"].set_visible(False)
+
+
+def _power(result: VideoResult) -> tuple[np.ndarray, np.ndarray]:
+    """The spectrum that the heart rate was read from: of the whole clip, or the mean of its windows'."""
+    wave = np.nan_to_num(result.waveforms["ppg"])
+    fps = 1 / float(np.median(np.diff(result.times)))
+    if result.heart_rate and result.heart_rate.method == "welch":
+        length = min(round(WINDOW * fps), len(wave))
+        frequencies, power = power_spectrum(windows(wave, length, max(1, length // 2)), fps)
+        return frequencies, power.mean(axis=0)
+    return power_spectrum(wave, fps)
 
 
 def _over_time(axes: Axes, result: VideoResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,10 @@ from zoo.spec import TARGETS
 
 # seconds; the shorter window where the clip is shorter than LONG
 WINDOW, SHORT_WINDOW, LONG, HOP = 20.0, 10.0, 40.0, 1.0
+# no more points than these along a clip: a longer one has a longer hop
+MOST_POINTS = 300
+# seconds; beyond them a heart rate wanders too far for one line of one spectrum, and windows' spectra are averaged
+STEADY = 90.0
 # an interval that is wider (1/min) is said in words
 UNSURE = 20.0
 # seconds of pulse that a breath is read from, at least
@@ -37,27 +42,30 @@ class Rates:
     notes: tuple[str, ...] = ()
 
 
-def read(waveforms: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray], fps: float, start: float) -> Rates:
+def read(
+    waveforms: Mapping[str, np.ndarray], numbers: Mapping[str, np.ndarray], fps: float, start: float, seconds: float
+) -> Rates:
     """Read all rates of a clip.
 
     Args:
         waveforms: (T,) z-scored by name, NaN without a face.
         numbers: the values that the model's head gave in its windows, by name.
         fps: samples a second.
-        start: seconds of the first sample.
+        start: second of the first sample.
+        seconds: how long the face was in view.
     """
     if "ppg" not in waveforms:
-        return _by_head(numbers)
+        return _by_head(numbers.get("heart_rate", np.zeros(0)), seconds)
     wave = waveforms["ppg"]
-    seen = np.isfinite(wave)
     # no face adds no power
-    whole = measure(np.nan_to_num(wave), fps)
+    filled = np.nan_to_num(wave)
+    method: Any = {} if seconds <= STEADY else {"method": "welch", "seconds": WINDOW}
+    whole = measure(filled, fps, **method)
     over = _over_time(wave, fps, start)
     if not np.isfinite(whole.value):
         return Rates(over_time=over, notes=(f"no heart rate could be decided: {whole.reason}",))
-    seconds = float(seen.sum() / fps)
     heart = Estimate(whole.value, whole.low, whole.high, whole.method, whole.band, seconds)
-    trust = confidence(np.nan_to_num(wave), fps)
+    trust = confidence(filled, fps)
     quality = Quality(trust.snr, trust.confidence)
     if whole.high - whole.low > UNSURE:
         note = f"the pulse is weak: any heart rate from {whole.low:.0f} to {whole.high:.0f} fits this video"
@@ -86,21 +94,21 @@ def _longest(wave: np.ndarray) -> np.ndarray:
     return max((run for run in runs if np.isfinite(run[0])), key=len)
 
 
-def _by_head(numbers: Mapping[str, np.ndarray]) -> Rates:
+def _by_head(said: np.ndarray, seconds: float) -> Rates:
     """A model without a pulse waveform says the rate itself, once a window; the interval is what its windows span."""
-    said = numbers.get("heart_rate", np.zeros(0))
-    said = said[np.isfinite(said)]
-    if not len(said):
-        return Rates(notes=("this model gives neither a pulse waveform nor a heart rate",))
     target = TARGETS["heart_rate"]
+    said = said[(said >= target.low) & (said <= target.high)]
+    if not len(said):
+        return Rates(notes=("the model gives no pulse waveform and no plausible heart rate",))
     ends = (float(said.min()), float(said.max())) if len(said) > 1 else (np.nan, np.nan)
     band = (target.low / 60, target.high / 60)
-    return Rates(Estimate(float(np.median(said)), *ends, "median of windows", band, float(len(said)), source="head"))
+    return Rates(Estimate(float(np.median(said)), *ends, "median of windows", band, seconds, source="head"))
 
 
 def _over_time(wave: np.ndarray, fps: float, start: float) -> OverTime:
     window = WINDOW if len(wave) / fps >= LONG else SHORT_WINDOW
-    length, hop = min(round(window * fps), len(wave)), round(HOP * fps)
+    hop = round(max(HOP, np.ceil(len(wave) / fps / MOST_POINTS)) * fps)
+    length = min(round(window * fps), len(wave))
     seen = np.isfinite(wave)
     filled = np.where(seen, wave, 0.0)
     times, values = heart_rate_over_time(filled, fps, window=length / fps, hop=hop / fps, track=True)

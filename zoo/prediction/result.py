@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.data.extract import Preview
-from zoo.spec import TARGETS
+from zoo.spec import TARGETS, Grid
 
 NOT_MEDICAL = "trained on simulated people only: not medical"
 
@@ -102,7 +102,7 @@ class VideoResult:
         times: (T,) seconds of the waveforms' samples.
         waveforms: (T,) z-scored by name, NaN where there was no face.
         preview: a frame with the face, to draw.
-        regions: what the model read of it.
+        regions, crop: what the model read of it: mean colours of regions, or crops (`zoo.spec.Crop`).
         seconds: time spent a stage.
         picture: where its picture is, if one was drawn.
     """
@@ -122,7 +122,8 @@ class VideoResult:
     times: np.ndarray = field(default_factory=lambda: np.zeros(0))
     waveforms: Mapping[str, np.ndarray] = field(default_factory=dict)
     preview: Preview | None = None
-    regions: Any = ()
+    regions: tuple[str, ...] | Grid = ()
+    crop: str = ""
     seconds: Mapping[str, float] = field(default_factory=dict)
     picture: str | None = None
 

@@ -137,7 +137,8 @@ def _result(video: str, runner: Runner, source: Stream, windows: Windows, clock:
     frames = max(stretch.start + stretch.frames for stretch in windows.stretches) - start
     times = (start + np.arange(frames)) / fps
     numbers = _numbers(windows)
-    read = rates.read(waveforms, numbers, fps, start / fps)
+    seen = sum(stretch.frames for stretch in windows.stretches) / fps
+    read = rates.read(waveforms, numbers, fps, start / fps, seen)
     notes = [*_model_notes(runner), *source.notes, *clock.notes(), *read.notes]
     if grey.seen:
         notes.append("the video is grey: much of the pulse lies in colour")
@@ -157,6 +158,7 @@ def _result(video: str, runner: Runner, source: Stream, windows: Windows, clock:
         waveforms=waveforms,
         preview=source.preview,
         regions=source.regions,
+        crop=runner.input.crop if isinstance(runner.input, Clip) else "",
         seconds={**source.seconds, "model": windows.seconds, "rates": perf_counter() - began},
     )
 
