@@ -151,5 +151,7 @@ def _sentence(message: str) -> str:
         kind = re.sub(r"<class '([^']+)'>", r"\1", expected[1])
         kind = re.sub(r"(?:typing\.)?Literal\[(.+)\]", r"one of \1", kind)
         return f"{setting or 'a setting'} must be {kind}, not {expected[2]!r}."
-    lines = [line.strip(" -") for line in message.splitlines() if line.strip()]
-    return " ".join(line for line in lines[:4] if not line.startswith(("Subtypes", "Errors", "Does not")))
+    key, given = re.search(r'Parser key "([^"]+)"', message), re.findall(r"Given value: (.+)", message)
+    if key and given:
+        return f"{key[1]} cannot be {given[-1]}: 'zoo fit --help' shows what it takes."
+    return " ".join(message.split())

@@ -59,10 +59,9 @@ def understand(command: str, argv: list[str]) -> Request:
     check_options(command, keys, request.model)
     if request.ckpt_path and request.model is None and request.weights is None and request.ckpt_path.endswith(".ckpt"):
         request.weights = request.ckpt_path
-    if request.model is None and request.weights is None:
-        if not request.prints_only:
-            trained = "fpn1d_multitask" if command == "fit" else "pos"
-            raise UsageError(f"Say which model: 'zoo {command} --model {trained}'; 'zoo list models' shows all.")
+    if request.model is None and request.weights is None and not request.prints_only:
+        example = "fpn1d_multitask" if command == "fit" else "pos"
+        raise UsageError(f"Say which model: 'zoo {command} --model {example}'; 'zoo list models' shows all.")
     return request
 
 
