@@ -67,6 +67,12 @@ def test_the_zoo_counts_beats_as_truth() -> None:
     assert float(load_protocol("zoo").truth(np.cos(phase), FPS)) == pytest.approx(expected, abs=0.2)
 
 
+def test_the_floor_does_not_jump_to_the_harmonic_of_a_contact_wave() -> None:
+    notched = pulse(60) + 0.6 * pulse(120)
+    assert float(load_protocol("zoo").rate(notched, FPS)) == pytest.approx(120, abs=1)
+    assert float(load_protocol("zoo").floor(notched, FPS)) == pytest.approx(60, abs=1)
+
+
 def test_windows_of_a_recording() -> None:
     protocol = load_protocol("zoo")
     assert protocol.starts(900, FPS) == [(0, 600), (150, 750), (300, 900)]

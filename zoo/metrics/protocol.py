@@ -83,18 +83,19 @@ class Protocol:
     def truth(self, contact: Array, fps: float) -> Array:
         """True heart rate (...) in 1/min by contact waveforms (..., T); NaN where undecidable."""
         if self.truth_by == "same":
-            return replace(self, whiten=False).rate(contact, fps)
+            return self.floor(contact, fps)
         contact = np.asarray(contact, np.float64)
         if self.truth_by == "spectrum":
             return heart_rate(contact, fps, low=self.low, high=self.high, method="spectrum", whiten=False)
         return mean_ibi_rate(contact, fps, low=self.low, high=self.high)
 
     def floor(self, contact: Array, fps: float) -> Array:
-        """Heart rate (...) that the contact signal itself gets when it is read as an estimate.
+        """Heart rate (...) that the contact signal itself gets when it is read as an estimate, but never whitened.
 
-        Its error against `truth` is what no estimate can be expected to beat under this protocol.
+        Its error against `truth` is what no estimate can be expected to beat under this protocol. Whitening answers the
+        1/f noise of video; a contact signal has none, and its strong second harmonic would win.
         """
-        return self.rate(contact, fps)
+        return replace(self, whiten=False).rate(contact, fps)
 
     def quality(self, wave: Array, contact: Array, rate: Array, fps: float) -> tuple[Array, Array]:
         """SNR (dB) about the true `rate` and MACC (0..1) with the contact signal, (...) each, of waveforms (..., T)."""
