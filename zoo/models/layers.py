@@ -79,7 +79,11 @@ def stretch(x: Tensor, frames: int) -> Tensor:
 
 
 class ConvNorm(nn.Module):
-    """A convolution and its batch norm, which eager evaluation folds into one pass over the map."""
+    """A convolution and its batch norm, which eager evaluation folds into one pass over the map.
+
+    A 3-D convolution that is 1 long in time also takes single frames (N, C, H, W), for which the CPU has the faster
+    code; its batch norm sees the same numbers either way.
+    """
 
     def __init__(self, conv: nn.Conv2d | nn.Conv3d) -> None:
         super().__init__()
@@ -94,7 +98,9 @@ class ConvNorm(nn.Module):
         weight, bias = self.kernel(), self.conv.bias
         # exporters and runtimes fold by themselves, and quantise plain weights only
         if self.training or not eager():
-            return self.norm(self._convolve(x, weight, bias))
+            y = self._convolve(x, weight, bias)
+            single = isinstance(self.conv, nn.Conv3d) and y.ndim == 4
+            return self.norm(y.unsqueeze(2)).squeeze(2) if single else self.norm(y)
         scale = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
         shift = self.norm.bias - self.norm.running_mean * scale
         weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
@@ -102,8 +108,12 @@ class ConvNorm(nn.Module):
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         conv = self.conv
-        function = F.conv3d if isinstance(conv, nn.Conv3d) else F.conv2d
-        return function(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)  # type: ignore[arg-type]
+        if isinstance(conv, nn.Conv3d) and x.ndim == 5:
+            return F.conv3d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
+        if weight.ndim == 5:
+            weight = weight.squeeze(2)
+        stride, padding, dilation = conv.stride[-2:], conv.padding[-2:], conv.dilation[-2:]
+        return F.conv2d(x, weight, bias, stride, padding, dilation, conv.groups)  # type: ignore[arg-type]
 
 
 def renamed(weights: Mapping[str, Tensor], names: Mapping[str, str]) -> dict[str, Tensor]:

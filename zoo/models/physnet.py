@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.errors import InputShapeError
-from zoo.models.layers import ConvNorm, in_pieces, stretch
+from zoo.models.layers import ConvNorm, clip_frames_last, in_pieces, stretch
 from zoo.models.preparation import Normalise, prepared
 from zoo.module import VitalsModule
 from zoo.spec import Clip, Crop, Signal
@@ -34,10 +34,9 @@ def clip_stem(stem: nn.Module, x: Tensor, piece: int = 16) -> Tensor:
     """
 
     def run(frames: Tensor) -> Tensor:
-        return F.max_pool3d(torch.relu_(stem(frames)), (1, 2, 2))
+        return F.max_pool2d(torch.relu_(stem(frames)), 2)
 
-    frames = rearrange(rearrange(x, "b c t h w -> (b t) 1 h w c"), "n 1 h w c -> n c 1 h w")
-    pooled = rearrange(in_pieces(run, piece, frames), "n c 1 h w -> n h w c")
+    pooled = rearrange(in_pieces(run, piece, clip_frames_last(x)), "n c h w -> n h w c")
     return rearrange(rearrange(pooled, "(b t) h w c -> b t h w c", b=x.shape[0]), "b t h w c -> b c t h w")
 
 
