@@ -60,6 +60,14 @@ def test_the_clock_starts_with_the_first_stamp_and_junk_rates_are_not_read(root:
     assert recording.targets == {} and found.frame_times is None
 
 
+def test_frames_get_the_stamps_where_there_is_one_for_each(root: Path) -> None:
+    recording = by_person(ubfc_rppg.read(root).recordings)["subject2"]
+    trees.video(recording.video, count=len(TIMES) + 1)
+    found = recording.load()
+    np.testing.assert_allclose(found.frame_times, TIMES - TIMES[0], atol=1e-6)
+    np.testing.assert_allclose(found.signals["ppg"].times, found.frame_times, atol=1e-9)
+
+
 def test_first_part_is_in_milliseconds(root: Path) -> None:
     found = by_person(ubfc_rppg.read(root).recordings)["1/5-gt"].load()
     np.testing.assert_allclose(found.signals["ppg"].times, [0, 0.016, 0.032, 0.98])
@@ -105,5 +113,6 @@ def test_a_link_out_of_the_root_is_refused(root: Path, tmp_path_factory: pytest.
 def test_real_people(shared: Path) -> None:
     listing = ubfc_rppg.read(shared / "data" / "ubfc_rppg")
     assert len(listing.recordings) == 8 and not listing.skipped
+    assert all(r.load().frame_times is not None for r in listing.recordings)
     ends = {r.person: r.load().signals["ppg"].times[-1] for r in listing.recordings}
     assert ends["subject3"] == pytest.approx(60.929) and ends["subject5"] == pytest.approx(69.753 - 17.385)

@@ -5,16 +5,15 @@ Readers of data sets, built in or not, build on these few functions.
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.data.recording import Labels, Listing, Recording, Series, Skipped
+from zoo.data.recording import Labels, Series
+from zoo.data.video import Video, open_video
 from zoo.errors import DataError, VideoError
 from zoo.spec import TARGETS, WAVEFORMS
 
@@ -24,53 +23,6 @@ SLACK_SECONDS = 2.0
 SLACK_SHARE = 0.05
 # Share of samples whose clock may stand still or jump back before the file counts as damaged.
 MAX_BAD_STAMPS = 0.05
-
-
-def natural(text: str | Path) -> list[tuple[int, str]]:
-    """Sort key by which `s2` comes before `s10`."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", str(text))]
-
-
-def folders(root: Path, pattern: str = ".*") -> list[Path]:
-    """The folders in `root` whose names match a regular expression in full, `s2` before `s10`."""
-    found = [path for path in root.iterdir() if path.is_dir() and re.fullmatch(pattern, path.name)]
-    return sorted(found, key=lambda path: natural(path.name))
-
-
-def collect(places: Iterable[Path], make: Callable[[Path], Recording], notes: Iterable[str] = ()) -> Listing:
-    """The recordings that `make` finds at each place.
-
-    A place for which it raises DataError is skipped with that reason, and so is a name that comes twice.
-    """
-    recordings: dict[str, Recording] = {}
-    skipped: list[Skipped] = []
-    for place in places:
-        try:
-            recording = make(place)
-            if recording.name in recordings:
-                raise DataError(f"{recording.name} is there twice; the first one is used")
-            recordings[recording.name] = recording
-        except DataError as error:
-            skipped.append(Skipped(place, str(error)))
-    return Listing(tuple(recordings.values()), tuple(skipped), tuple(notes))
-
-
-def inside(root: Path, *parts: str) -> Path:
-    """The path of `parts` below `root`, where a label file may name anything.
-
-    Raises:
-        DataError: the path is absolute, or leaves the root by `..` or by a symbolic link.
-    """
-    name = "/".join(parts).replace("\\", "/")
-    # a drive letter counts as absolute on every system, so that a listing is the same everywhere
-    if not name or name.startswith("/") or "\0" in name or re.match(r"[A-Za-z]:", name):
-        raise DataError(f"the path '{name}' is not a relative path inside the data set: it is refused.")
-    path = root / name
-    base = os.path.realpath(root)
-    real = os.path.realpath(path)
-    if real != base and not real.startswith(base.rstrip(os.sep) + os.sep):
-        raise DataError(f"the path '{name}' leaves the data set's folder: it is refused.")
-    return path
 
 
 def text(path: Path) -> str:
@@ -218,15 +170,16 @@ def labels(
 
 def _duration(video: Path | None) -> float:
     """Seconds, or 0 where that cannot be told; a damaged video is reported when its frames are read."""
-    if video is None or not video.is_file():
-        return 0.0
-    from zoo.data.video import open_video
+    found = _opened(video) if video is not None and video.is_file() else None
+    return found.duration or 0.0 if isinstance(found, Video) else 0.0
 
-    try:
-        with open_video(video) as opened:
-            return opened.duration or 0.0
-    except VideoError:
-        return 0.0
+
+def frame_count(video: Path) -> int:
+    """How many frames a video says it has; 0 where that cannot be told."""
+    found = _opened(video)
+    if not isinstance(found, Video):
+        return 0
+    return found.frame_count or round((found.duration or 0.0) * found.fps)
 
 
 def frame_rate(video: Path) -> float:
@@ -235,20 +188,19 @@ def frame_rate(video: Path) -> float:
     Raises:
         DataError: the video cannot be opened.
     """
-    from zoo.data.video import open_video
+    found = _opened(video)
+    if not isinstance(found, Video):
+        raise DataError(f"the frame rate is unknown: {found}")
+    return found.fps
 
+
+def _opened(path: Path) -> Video | VideoError:
+    """What a video says of itself, closed again."""
     try:
-        with open_video(video) as opened:
-            return opened.fps
+        with open_video(path) as video:
+            return video
     except VideoError as error:
-        raise DataError(f"the frame rate is unknown: {error}") from None
-
-
-def need(path: Path, what: str) -> Path:
-    """The path itself, if the file or folder is there; for what a recording cannot do without."""
-    if not path.exists():
-        raise DataError(f"{what} is missing ({path.name})")
-    return path
+        return error
 
 
 def number(value: Any) -> float:
@@ -262,9 +214,3 @@ def number(value: Any) -> float:
 def in_range(name: str, value: float) -> bool:
     """Whether a known value of a target is plausible in its unit."""
     return TARGETS[name].low <= value <= TARGETS[name].high
-
-
-def fold_of(people: Sequence[str], folds: int) -> dict[str, int]:
-    """A fold for each person: people ordered by the hash of their name, dealt out in turn (sizes differ by one)."""
-    order = sorted(set(people), key=lambda person: hashlib.sha256(person.encode()).digest())
-    return {person: index % folds for index, person in enumerate(order)}

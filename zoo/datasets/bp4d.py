@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.labels import collect, even, folders, inside, labels, need, numbers
+from zoo.data.labels import even, labels, numbers
+from zoo.data.listing import collect, folders, inside, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Series
 from zoo.data.zipped import members
 from zoo.errors import DataError, VideoError

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.data.arrays import hdf5_vector
-from zoo.data.labels import collect, even, folders, inside, labels, need, text
+from zoo.data.labels import even, labels, text
+from zoo.data.listing import collect, folders, inside, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording
 from zoo.errors import DataError
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from zoo.data.labels import in_range, inside, labels, natural, number, series, text
+from zoo.data.labels import in_range, labels, number, series, text
+from zoo.data.listing import inside, natural
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Skipped
 from zoo.errors import DataError
 from zoo.spec import TARGETS, WAVEFORMS

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.labels import collect, folders, inside, labels, need, numbers, series, text
+from zoo.data.labels import labels, numbers, series, text
+from zoo.data.listing import collect, folders, inside, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording
 from zoo.errors import DataError
 

@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from zoo.data.labels import SLACK_SECONDS, collect, even, frame_clock, inside, labels, natural, need, number, text
+from zoo.data.labels import SLACK_SECONDS, even, frame_clock, labels, number, text
+from zoo.data.listing import collect, inside, natural, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording
 from zoo.errors import DataError
 

@@ -1,8 +1,9 @@
 """MCD-rPPG: 600 people, before and after exercise, three cameras from three sides, and the biomarkers of `db.csv`.
 
-Folds: five, by person. The authors' index `mcd_rppg.csv` (columns `patient_id`, `fold`; in their code repository) is
-used where it lies beside `db.csv`. Without it people are dealt into five folds by the hash of their number: the same
-for everybody with a complete copy, but not the published assignment; a note of the listing says which.
+Folds: five, by person. The authors' index `mcd_rppg.csv` (columns `patient_id`, `fold`), which lies in their code
+repository https://github.com/ksyegorov/mcd_rppg, is used where a copy of it lies beside `db.csv`. Without it people are
+dealt into five folds by the hash of their number: the same for everybody with a complete copy, but not the published
+assignment. A note of the listing says which.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from zoo.data.labels import fold_of, frame_clock, frame_rate, in_range, inside, labels, number, numbers, series, text
+from zoo.data.labels import frame_clock, frame_rate, in_range, labels, number, numbers, series, text
+from zoo.data.listing import fold_of, inside
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Skipped
 from zoo.errors import DataError, UsageError
 

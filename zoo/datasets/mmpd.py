@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from zoo.data.arrays import matlab_variables
-from zoo.data.labels import collect, even, folders, inside, labels, natural
+from zoo.data.labels import even, labels
+from zoo.data.listing import collect, folders, inside, natural
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording
 from zoo.errors import DataError
 

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from zoo.data.labels import collect, folders, frame_clock, inside, labels, need, series, text
+from zoo.data.labels import frame_clock, labels, series, text
+from zoo.data.listing import collect, folders, inside, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Series
 from zoo.errors import DataError
 

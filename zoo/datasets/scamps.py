@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from zoo.data.arrays import hdf5_vector
-from zoo.data.labels import collect, even, inside, labels, natural
+from zoo.data.labels import even, labels
+from zoo.data.listing import collect, inside, natural
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording
 from zoo.errors import DataError
 

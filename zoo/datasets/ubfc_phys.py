@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from zoo.data.labels import collect, even, folders, inside, labels, need, numbers
+from zoo.data.labels import even, labels, numbers
+from zoo.data.listing import collect, folders, inside, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording
 from zoo.errors import DataError
 

@@ -8,7 +8,8 @@ from typing import Literal
 
 import numpy as np
 
-from zoo.data.labels import inside, labels, natural, numbers, series
+from zoo.data.labels import frame_clock, frame_count, labels, numbers, series
+from zoo.data.listing import inside, natural
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Skipped
 from zoo.errors import DataError
 
@@ -28,6 +29,8 @@ INFO = DatasetInfo(
 Part = Literal["both", "1", "2"]
 VIDEOS = ("vid.avi", "vid.mp4")
 TRUTHS = {"ground_truth.txt": "2", "gtdump.xmp": "1"}
+# The last frames may have come without a stamp.
+FRAMES_APART = 3
 
 
 def read(root: Path, *, part: Part = "both") -> Listing:
@@ -71,22 +74,32 @@ def _recording(root: Path, folder: Path) -> tuple[Recording, str]:
 
 
 def load(truth: Path, video: Path) -> Labels:
-    """The BVP on the video's clock, which starts with the first time stamp (some people's starts at 17 s).
+    """The BVP, on a clock that starts with the first time stamp (some people's starts at 17 s).
+
+    DATASET_2 has a sample and a stamp for each frame, and capture stopped for up to 0.9 s now and then: frames get
+    their stamps, since the video file has them evenly spaced. Where a copy has another number of frames than there
+    are stamps, its own clock counts.
 
     Raises:
         DataError: a truth file that is missing, empty, damaged, constant or shorter than the video.
     """
     rows = numbers(truth)
     if truth.name == "gtdump.xmp":
-        if rows.shape[1] < 4:
-            raise DataError(f"'{truth}' has {rows.shape[1]} columns instead of ms, HR, SpO2, PPG: copy it again.")
-        times, values = rows[:, 0] / 1000.0, rows[:, 3]
-        signals = {"spo2": rows[:, 2]} if np.median(rows[:, 2]) > 0 else {}
-    else:
-        if rows.shape[0] != 3:
-            raise DataError(f"'{truth}' has {rows.shape[0]} lines instead of BVP, HR and time: copy it again.")
-        times, values, signals = rows[2], rows[0], {}
-    times = times - times[0]
-    found = {"ppg": series(truth, "ppg", times, values)}
-    found |= {name: series(truth, name, times, signal) for name, signal in signals.items()}
+        return _first_part(truth, rows, video)
+    if rows.shape[0] != 3:
+        raise DataError(f"'{truth}' has {rows.shape[0]} lines instead of BVP, HR and time: copy it again.")
+    times = rows[2] - rows[2, 0]
+    found = {"ppg": series(truth, "ppg", times, rows[0])}
+    if abs(frame_count(video) - len(times)) <= FRAMES_APART:
+        return labels(truth, found, frame_clock(truth, times))
+    return labels(truth, found, video=video)
+
+
+def _first_part(truth: Path, rows: np.ndarray, video: Path) -> Labels:
+    if rows.shape[1] < 4:
+        raise DataError(f"'{truth}' has {rows.shape[1]} columns instead of ms, HR, SpO2, PPG: copy it again.")
+    times = (rows[:, 0] - rows[0, 0]) / 1000.0
+    found = {"ppg": series(truth, "ppg", times, rows[:, 3])}
+    if np.median(rows[:, 2]) > 0:
+        found["spo2"] = series(truth, "spo2", times, rows[:, 2])
     return labels(truth, found, video=video)

@@ -12,20 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.labels import (
-    collect,
-    even,
-    fold_of,
-    folders,
-    inside,
-    labels,
-    natural,
-    need,
-    number,
-    numbers,
-    series,
-    text,
-)
+from zoo.data.labels import even, labels, number, numbers, series, text
+from zoo.data.listing import collect, fold_of, folders, inside, natural, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Series
 
 INFO = DatasetInfo(

@@ -10,7 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from zoo.data.labels import collect, even, fold_of, folders, frame_clock, inside, labels, need, numbers
+from zoo.data.labels import even, frame_clock, labels, numbers
+from zoo.data.listing import collect, fold_of, folders, inside, need
 from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Series
 from zoo.errors import DataError
 
