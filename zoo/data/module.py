@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -11,13 +11,17 @@ from typing import Any, Literal, cast
 import lightning as L
 import numpy as np
 import torch
-from torch.utils.data import ConcatDataset, DataLoader, WeightedRandomSampler
+from torch.utils.data import ConcatDataset, DataLoader, Sampler, WeightedRandomSampler
 
 from zoo import registry
+from zoo.data.augment import Augmented, augmentation, source_input
+from zoo.data.balance import StageBalance, balance_of, show_balance
 from zoo.data.prepare import prepare_all
-from zoo.data.recording import Listing, Skipped
+from zoo.data.prepare_store import prepare_store
+from zoo.data.recording import Listing, Recording, Skipped
 from zoo.data.splits import Split, SplitBy, Stage, split
-from zoo.data.windows import RecordedWindows, collate
+from zoo.data.store import file_name, find_folder, listed, read, read_settings, settings_for
+from zoo.data.windows import Prepared, RecordedWindows, collate
 from zoo.errors import DataError, UsageError
 from zoo.progress import bar
 from zoo.spec import TARGETS, Input
@@ -45,6 +49,9 @@ class Source:
 class VitalsDataModule(L.LightningDataModule):
     """Windows of face video for any model: split by person, labels on the frame grid, seeded.
 
+    Small data sets are read into memory; large ones go into a store once (`zoo prepare`, or here with `store`), which
+    later runs take their windows from, with or without the data set itself.
+
     `--data NAME --data.root PATH` is short for a list of one data set.
 
     Args:
@@ -64,7 +71,11 @@ class VitalsDataModule(L.LightningDataModule):
         test_people: `held_out` tests the test split, `all` everybody; `auto` everybody, unless the model was
             trained on the data set.
         max_lost: largest share of a window's frames without a face.
-        seed: of the split, of the order of windows and of simulated people.
+        store: folder of a prepared store; recordings that it lacks are prepared where there is a `root`.
+        synchronise: move labels onto the video's clock by the pulse in the video; implausible lags are refused.
+        augment: what training windows are changed by, and how much: {time_stretch: 0.2, drift: 0.01}, say; see
+            `zoo.data.augment.Augmentation`.
+        seed: of the split, of the order of windows, of augmentation and of simulated people.
     """
 
     def __init__(
@@ -84,6 +95,9 @@ class VitalsDataModule(L.LightningDataModule):
         fold: int = 0,
         test_people: Literal["auto", "held_out", "all"] = "auto",
         max_lost: float = 0.05,
+        store: str | None = None,
+        synchronise: bool = False,
+        augment: dict[str, Any] = {},
         seed: int = 7,
     ) -> None:
         super().__init__()
@@ -95,11 +109,16 @@ class VitalsDataModule(L.LightningDataModule):
         self.hop, self.train_hop = hop, train_hop or input.frames / input.fps / 2
         self.by, self.ratios, self.folds, self.fold = split, ratios, folds, fold
         self.test_people, self.max_lost, self.seed = test_people, max_lost, seed
+        self.store, self.synchronise = None if store is None else Path(store), synchronise
+        self.augment = augmentation(augment, input)
+        self.balance: list[StageBalance] = []
         self.statistics: dict[str, tuple[float, float, float]] = {}
         self.failed: list[Skipped] = []
         self.notes: list[str] = []
         self._stages: dict[Stage, list[tuple[Any, float]]] = {}
         self._listings: dict[str, Listing] = {}
+        # in memory that the workers share: persistent ones never hear of a new epoch otherwise
+        self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
 
     @property
     def trained_on(self) -> list[str]:
@@ -112,45 +131,116 @@ class VitalsDataModule(L.LightningDataModule):
             if wanted not in self._stages:
                 use = "test" if wanted == "test" else "train"
                 sources = [source for source in self.sources if source.use in ("all", use)]
-                made = [(self._windows(source, wanted), source.weight) for source in sources]
-                self._stages[wanted] = [(windows, weight) for windows, weight in made if len(windows)]
+                made = [(self._augmented_windows(source, wanted), source) for source in sources]
+                self._stages[wanted] = [(windows, source.weight) for windows, source in made if len(windows)]
+                self.balance += [balance_of(windows, wanted, source.name) for windows, source in made]
             if not self._stages[wanted]:
                 reasons = "; ".join(f"{item.path.name}: {item.reason}" for item in self.failed[:3])
                 raise DataError(
                     f"no {wanted} windows of {self.input.frames / self.input.fps:g} s could be made"
                     f"{' (' + reasons + ')' if reasons else ''}: check --data.root, or give more people."
                 )
+        if self.by != "recording" and self.test_people != "all":
+            self._refuse_shared_people()
         if stage == "fit":
             self.statistics = target_statistics([windows for windows, _ in self._stages["train"]])
+            show_balance(self.balance, self.notes, self.failed)
 
-    def _windows(self, source: Source, stage: Stage) -> Any:
+    def _refuse_shared_people(self) -> None:
+        """Across entries of a mixture too: one person may train here and test there, under one data set's name."""
+        people = {
+            stage: {
+                (prepared.recording.dataset, prepared.recording.person)
+                for windows, _ in sets
+                for prepared in getattr(windows, "recordings", ())
+            }
+            for stage, sets in self._stages.items()
+        }
+        trained = people.get("train", set()) | people.get("val", set())
+        if both := sorted(trained & people.get("test", set())):
+            raise DataError(
+                f"person {both[0][1]} of {both[0][0]} would both train and test: name each data set once, or use "
+                "test_people=held_out."
+            )
+
+    def _augmented_windows(self, source: Source, stage: Stage) -> Any:
+        changed = stage == "train" and self.augment != type(self.augment)()
+        windows = self._windows(source, stage, source_input(self.input, self.augment) if changed else self.input)
+        return Augmented(windows, self.input, self.augment, self.seed, self._epoch) if changed else windows
+
+    def _windows(self, source: Source, stage: Stage, input: Input) -> Any:
         reader = registry.dataset(source.name)
         if hasattr(reader, "windows"):
-            return reader.windows(self.input, stage, seed=self.seed, **source.options)
+            return reader.windows(input, stage, seed=self.seed, **source.options)
         recordings = self._recordings(source, stage)
-        with bar(len(recordings), f"reading {source.name} ({stage})") as advance:
-            prepared, failed = prepare_all(recordings, self.input, max(self.workers, 1), progress=lambda: advance(1))
-        self.failed += failed
+        prepared = self._from_memory(source, recordings) if self.store is None else self._from_store(source, recordings)
         hop = self.train_hop if stage == "train" else self.hop
-        windows = RecordedWindows(prepared, self.input, hop, self.max_lost)
+        windows = RecordedWindows(prepared, input, hop, self.max_lost)
         if windows.left_out:
             self.notes.append(f"{source.name} ({stage}): {windows.left_out} windows left out, the face was lost there")
         return windows
 
-    def _recordings(self, source: Source, stage: Stage) -> list[Any]:
+    def _from_memory(self, source: Source, recordings: Sequence[Recording]) -> list[Prepared]:
+        with bar(len(recordings), f"reading {source.name}") as advance:
+            prepared, failed = prepare_all(
+                recordings, self.input, max(self.workers, 1), self.synchronise, lambda: advance(1)
+            )
+        self.failed += failed
+        return prepared
+
+    def _from_store(self, source: Source, recordings: Sequence[Recording]) -> list[Prepared]:
+        """Recordings from the store, which makes those that it lacks where the data set is at hand."""
+        assert self.store is not None
+        folder = self._folder(source)
+        if source.root is None:
+            assert folder is not None
+            return [read(folder / file_name(recording), recording) for recording in recordings]
+        settings = settings_for(self.input, self.synchronise) if folder is None else read_settings(folder)
+        with bar(len(recordings), f"preparing {source.name}") as advance:
+            outcomes = prepare_store(recordings, self.store, settings, max(self.workers, 1), done=lambda _: advance(1))
+        self.failed += [Skipped(outcome.path, outcome.reason) for outcome in outcomes if outcome.state == "failed"]
+        known = {recording.name: recording for recording in recordings}
+        return [read(outcome.path, known[outcome.name]) for outcome in outcomes if outcome.state == "used"]
+
+    def _folder(self, source: Source) -> Path | None:
+        assert self.store is not None
+        if source.root is not None and not self.store.is_dir():
+            return None
+        folder = find_folder(self.store, source.name, self.input, self.synchronise)
+        if folder is None and source.root is None:
+            raise DataError(
+                f"The store '{self.store}' holds nothing of {source.name} that this model can eat: give --data.root, "
+                f"or run 'zoo prepare --data {source.name} --out {self.store}' with the regions or --crop that it needs."
+            )
+        return folder
+
+    def _listing(self, source: Source) -> Listing:
+        if source.root is None and self.store is not None:
+            if source.options:
+                raise UsageError(
+                    f"Options of {source.name} choose from its folder, not from a store: give --data.root."
+                )
+            folder = self._folder(source)
+            assert folder is not None
+            return Listing(tuple(listed(folder)))
         if source.root is None:
             raise UsageError(f"{source.name} needs its folder: --data.root PATH.")
         if not Path(source.root).is_dir():
             raise UsageError(f"There is no folder '{source.root}': check --data.root.")
+        listing: Listing = registry.dataset(source.name).read(Path(source.root), **source.options)
+        return listing
+
+    def _recordings(self, source: Source, stage: Stage) -> list[Recording]:
         key = f"{source.name}:{source.root}"
         if key not in self._listings:
-            self._listings[key] = registry.dataset(source.name).read(Path(source.root), **source.options)
+            self._listings[key] = self._listing(source)
             self.failed += self._listings[key].skipped
             self.notes += self._listings[key].notes
         recordings = self._listings[key].recordings
         if not recordings:
             raise DataError(
-                f"'{source.root}' holds no recordings of {source.name}: 'zoo info {source.name}' shows its layout."
+                f"'{source.root or self.store}' holds no recordings of {source.name}: 'zoo info {source.name}' shows "
+                "its layout."
             )
         if stage == "test" and (source.use == "test" or self._tests_everybody(source)):
             return list(recordings)
@@ -169,7 +259,12 @@ class VitalsDataModule(L.LightningDataModule):
         generator = torch.Generator().manual_seed(self.seed)
         # one set is drawn without replacement: an epoch sees every window once
         sampler = WeightedRandomSampler(cast(Any, each), len(each), replacement=len(sets) > 1, generator=generator)
-        return self._loader("train", sampler=sampler, drop_last=len(each) >= self.batch_size)
+        return self._loader(
+            "train", sampler=_Counted(sampler, self._count_epoch), drop_last=len(each) >= self.batch_size
+        )
+
+    def _count_epoch(self) -> None:
+        self._epoch.fill_(getattr(self.trainer, "current_epoch", 0))
 
     def val_dataloader(self) -> DataLoader[Any]:
         return self._loader("val")
@@ -187,6 +282,20 @@ class VitalsDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,
         )
+
+
+class _Counted(Sampler[int]):
+    """A sampler that says when it begins anew."""
+
+    def __init__(self, sampler: Sampler[int], begin: Callable[[], None]) -> None:
+        self.sampler, self.begin = sampler, begin
+
+    def __len__(self) -> int:
+        return len(cast(Any, self.sampler))
+
+    def __iter__(self) -> Iterator[int]:
+        self.begin()
+        return iter(self.sampler)
 
 
 def target_statistics(sets: Sequence[Any], most: int = 512) -> dict[str, tuple[float, float, float]]:
