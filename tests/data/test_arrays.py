@@ -45,6 +45,10 @@ def test_frames_and_labels_of_both_kinds(kind: str, request: pytest.FixtureReque
     np.testing.assert_array_equal(found["label"].ravel(), np.arange(5.0))
 
 
+def test_frames_outlive_their_video(new: Path) -> None:
+    assert sum(1 for _ in open_array(new)) == 20
+
+
 @pytest.mark.parametrize("kind", ["new", "old"])
 def test_damage_anywhere_is_a_clear_refusal(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     content = bytearray(request.getfixturevalue(kind).read_bytes())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -140,8 +141,9 @@ def _open_hdf5(path: Path) -> Video:
         block = max(1, BLOCK_BYTES // max(1, height * width * 3 * data.dtype.itemsize))
         # a whole chunk is decompressed for any part of it
         block = max(block, data.chunks[axes[0]] if data.chunks else 1)
-        frames = _frames(path, lambda a, b: _cut(data, axes, a, b), count, block)
-        return _video(frames, count, height, width, stack.pop_all().close)
+        opened = stack.pop_all()
+        frames = _frames(path, partial(_cut, data, axes), count, block, opened)
+        return _video(frames, count, height, width, opened.close)
 
 
 def _open_matlab(path: Path) -> Video:
@@ -156,7 +158,7 @@ def _open_matlab(path: Path) -> Video:
     data = _matlab(path, [name], VideoError)[name]
     axes = _axes(path, data.shape, data.dtype)
     count, height, width = (data.shape[axis] for axis in axes[:3])
-    frames = _frames(path, lambda a, b: _cut(data, axes, a, b), count, 64)
+    frames = _frames(path, partial(_cut, data, axes), count, 64)
     return _video(frames, count, height, width, lambda: None)
 
 
@@ -184,7 +186,10 @@ def _cut(data: Any, axes: tuple[int, int, int, int], start: int, stop: int) -> n
     return np.transpose(np.asarray(data[where]), axes)
 
 
-def _frames(path: Path, read: Callable[[int, int], np.ndarray], count: int, block: int) -> Iterator[Frame]:
+def _frames(
+    path: Path, read: Callable[[int, int], np.ndarray], count: int, block: int, held: object = None
+) -> Iterator[Frame]:
+    """Frames in blocks; the open file is `held` as long as they are, also when nobody keeps the Video."""
     scale = None
     for start in range(0, count, block):
         try:
