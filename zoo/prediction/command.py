@@ -13,7 +13,8 @@ from pathlib import Path
 from zoo.checkpoints import write_whole
 from zoo.errors import UsageError, ZooError
 from zoo.prediction.inputs import expand
-from zoo.prediction.result import VideoResult, name_in, to_csv, to_json
+from zoo.prediction.output import name_in, to_csv, to_json
+from zoo.prediction.result import VideoResult
 from zoo.prediction.runner import Runner, open_runner
 from zoo.prediction.video import predict
 

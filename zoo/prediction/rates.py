@@ -25,8 +25,8 @@ MOST_POINTS = 300
 STEADY = 90.0
 # an interval that is wider (1/min) is said in words
 UNSURE = 20.0
-# seconds of pulse that a breath is read from, at least
-BREATH = 20.0
+# seconds of pulse that a breath is read from, at least, and its confidence: breath shows in the height of single beats
+BREATH, CLEAN = 20.0, 0.6
 # of a window without a face, the largest share
 MOST_LOST = 0.25
 
@@ -67,14 +67,15 @@ def read(
     heart = Estimate(whole.value, whole.low, whole.high, whole.method, whole.band, seconds)
     trust = confidence(filled, fps)
     quality = Quality(trust.snr, trust.confidence)
+    breath = _breath(waveforms, wave if trust.confidence >= CLEAN else None, fps)
+    notes = []
     if whole.high - whole.low > UNSURE:
-        note = f"the pulse is weak: any heart rate from {whole.low:.0f} to {whole.high:.0f} fits this video"
-        return Rates(heart, over, _breath(waveforms, None, fps), quality, (note,))
-    return Rates(heart, over, _breath(waveforms, wave, fps), quality)
+        notes.append(f"the pulse is weak: any heart rate from {whole.low:.0f} to {whole.high:.0f} fits this video")
+    return Rates(heart, over, breath, quality, tuple(notes))
 
 
 def _breath(waveforms: Mapping[str, np.ndarray], pulse: np.ndarray | None, fps: float) -> Estimate | None:
-    """Respiration from the model's own waveform of it, else from a pulse that is sure enough to show its beats."""
+    """Respiration from the model's own waveform of it, else from a pulse that shows its beats."""
     if "respiration" in waveforms:
         wave, method = _longest(waveforms["respiration"]), "spectrum"
         value = float(heart_rate(wave, fps, low=LOW_HZ, high=HIGH_HZ, whiten=False))

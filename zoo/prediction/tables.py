@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zoo.prediction.result import NOT_MEDICAL, Estimate, VideoResult
+from zoo.prediction.result import Estimate, VideoResult
 
 
 def show(results: Sequence[VideoResult], console: Console | None = None) -> None:
@@ -49,7 +49,12 @@ def in_full(result: VideoResult) -> Table:
     for name, marker in result.biomarkers.items():
         value = f"{100 * marker.value:.0f} %" if marker.label else f"{marker.value:.4g} {marker.unit}"
         remark = [f"probability of {marker.label}"] if marker.label else []
-        table.add_row(name, value, "", "; ".join([*remark, *([NOT_MEDICAL] if marker.simulated else [])]))
+        table.add_row(
+            name.replace("_", " "),
+            value,
+            "",
+            "; ".join([*remark, *(["simulated people: not medical"] if marker.simulated else [])]),
+        )
     table.add_section()
     for note in result.notes:
         table.add_row("note", "", "", Text(note, style="yellow"))

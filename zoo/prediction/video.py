@@ -197,7 +197,7 @@ def _biomarkers(runner: Runner, numbers: dict[str, np.ndarray]) -> dict[str, Bio
 def _model_notes(runner: Runner) -> list[str]:
     if untrained(runner):
         return [
-            f"{runner.name} has no trained weights here, so its waveform means nothing: train it with "
+            f"{runner.name} has no trained weights here, so its numbers mean nothing: train it with "
             f"'zoo fit --model {runner.name}', or give --model a checkpoint"
         ]
     if simulated(runner) and any(isinstance(output, Target) for output in runner.outputs.values()):

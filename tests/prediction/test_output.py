@@ -8,7 +8,8 @@ import json
 
 import numpy as np
 
-from zoo.prediction.result import Biomarker, Estimate, OverTime, Quality, VideoResult, name_in, to_csv, to_json
+from zoo.prediction.output import name_in, to_csv, to_json
+from zoo.prediction.result import Biomarker, Estimate, OverTime, Quality, VideoResult
 
 
 def result(**changes: object) -> VideoResult:
