@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -74,7 +75,7 @@ class VitalsModule(L.LightningModule):
         protocol: str = "zoo",
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(ignore=["input", "signals", "width"])
+        self.save_hyperparameters(ignore=["input", "signals", "width", *_not_taken(type(self))])
         for name in targets:
             if name not in TARGETS:
                 raise UnknownName("biomarker", name, TARGETS)
@@ -276,6 +277,14 @@ class VitalsModule(L.LightningModule):
         known = checkpoint.get("zoo", {})
         self.statistics = {name: (v[0], v[1], v[2]) for name, v in known.get("statistics", {}).items()}
         self.trained_on = list(known.get("trained_on", []))
+
+
+def _not_taken(cls: type) -> list[str]:
+    """Hyper-parameters of the base that a subclass does not take: it must be rebuilt from what it saved."""
+    taken = inspect.signature(cls).parameters
+    if any(one.kind is one.VAR_KEYWORD for one in taken.values()):
+        return []
+    return [name for name in inspect.signature(VitalsModule).parameters if name not in taken]
 
 
 def check_input(raw: Tensor, input: Input) -> None:

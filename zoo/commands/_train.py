@@ -14,10 +14,11 @@ from typing import Any
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from zoo import checkpoints, registry
+from zoo.cli import INTERRUPTED
 from zoo.commands import _run, _score
 from zoo.commands._configuration import Configuration
 from zoo.commands._request import Request, import_path
-from zoo.errors import CheckpointError, UsageError, ZooError
+from zoo.errors import CheckpointError, UsageError
 from zoo.module import VitalsModule
 
 # what Lightning says that no user can act on
@@ -89,9 +90,9 @@ def fit(request: Request) -> int:
         checkpoints.write_whole(folder.config, setup.text().encode())
     try:
         setup.trainer.fit(setup.model, datamodule=setup.datamodule, ckpt_path=resume, weights_only=True)
-    except SystemExit as error:
+    except SystemExit:
         # Lightning turns Ctrl-C into an exit, after its callbacks have saved
-        return _interrupted(folder, entry, error)
+        return _interrupted(folder, entry)
     return _after(request, setup, folder, entry, resume)
 
 
@@ -200,15 +201,15 @@ def _root(request: Request) -> Path:
     return Path("runs")
 
 
-def _interrupted(folder: _run.Folder, entry: registry.Entry, error: SystemExit) -> int:
+def _interrupted(folder: _run.Folder, entry: registry.Entry) -> int:
     if folder.last.is_file():
-        print(
-            f"\nzoo: interrupted. The last state is in {folder.last}; go on from it with\n"
-            f"  zoo fit --model {entry.name} --ckpt_path last",
-            file=sys.stderr,
+        says = (
+            f"the last state is in {folder.last}; go on from it with 'zoo fit --model {entry.name} --ckpt_path last'."
         )
-        return 130
-    raise ZooError("interrupted before anything was trained.") from error
+    else:
+        says = "nothing was trained yet, so nothing is kept."
+    print(f"\nzoo: interrupted; {says}", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _tell(text: str, request: Request) -> None:
