@@ -56,7 +56,7 @@ class Video:
 
 
 def open_video(path: str | Path, *, backend: Backend = "auto", frame_times: np.ndarray | None = None) -> Video:
-    """Open a video file, a folder of numbered pictures or a zip of pictures for one pass in constant memory.
+    """Open a video file, pictures (a folder, a zip, a folder in a zip) or an array file for one pass.
 
     Args:
         path: a local file or folder.
@@ -70,12 +70,16 @@ def open_video(path: str | Path, *, backend: Backend = "auto", frame_times: np.n
         VideoError: missing, not a video, without frames, or too large a picture.
         UsageError: a backend that is not installed.
     """
-    from zoo.data import pictures, video_decord, video_pyav
+    from zoo.data import arrays, pictures, video_decord, video_pyav, zipped
 
     path = Path(path)
-    if not path.exists():
+    if zipped.archive_of(path):
+        video = zipped.open_member(path)
+    elif not path.exists():
         raise VideoError(f"There is no video '{path}': give the path of a local file or folder.")
-    if pictures.is_pictures(path):
+    elif arrays.is_array(path):
+        video = arrays.open_array(path)
+    elif pictures.is_pictures(path):
         video = pictures.open_pictures(path)
     else:
         reader = video_decord.open_decord if _choose(backend) == "decord" else video_pyav.open_pyav
