@@ -15,12 +15,12 @@ from zoo.errors import CheckpointError
 
 def frames_last(x: Tensor) -> Tensor:
     """(B, T, C, H, W) as frames (B * T, C, H, W) in channels-last memory, by one copy."""
-    return rearrange(rearrange(x, "b t c h w -> (b t) h w c"), "n h w c -> n c h w")
+    return rearrange(rearrange(x, "b t c h w -> (b t) h w c").contiguous(), "n h w c -> n c h w")
 
 
 def clip_frames_last(x: Tensor) -> Tensor:
     """(B, C, T, H, W) as frames (B * T, C, H, W) in channels-last memory, by one copy."""
-    return rearrange(rearrange(x, "b c t h w -> (b t) h w c"), "n h w c -> n c h w")
+    return rearrange(rearrange(x, "b c t h w -> (b t) h w c").contiguous(), "n h w c -> n c h w")
 
 
 def eager() -> bool:
