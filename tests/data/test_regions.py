@@ -9,7 +9,7 @@ import pytest
 from tests.faces import draw_face
 from zoo.data.align import CANONICAL, similarity
 from zoo.data.frame import IDENTITY, Frame, yuv_to_rgb
-from zoo.data.regions import outlines, region_means, weights
+from zoo.data.regions import frame_of, outlines, region_means, samples_for, weights
 from zoo.errors import UnknownName
 from zoo.spec import REGIONS, Grid
 
@@ -70,19 +70,25 @@ def test_grey_means_are_grey() -> None:
 
 
 def test_weights_are_the_share_of_each_sample() -> None:
-    assert weights(REGIONS, 64).shape == (8, 4096)
-    np.testing.assert_allclose(weights(REGIONS, 64).sum(1), 1, rtol=1e-5)
-    grid = weights(Grid(4, 4), 64).reshape(16, 64, 64)
+    size = (96, 128)
+    np.testing.assert_allclose(weights(REGIONS, size).sum(1), 1, rtol=1e-5)
+    grid = weights(Grid(4, 4), (64, 64)).reshape(16, 64, 64)
     np.testing.assert_allclose(grid[0, :16, :16].sum(), 1, atol=0.02)
+    place = frame_of(REGIONS)
     # area and centre of gravity of a polygon by the shoelace formula
-    for outline, row in zip(outlines(REGIONS), weights(REGIONS, 128).astype(float), strict=True):
+    for outline, row in zip(outlines(REGIONS), weights(REGIONS, size).astype(float), strict=True):
         nxt = np.roll(outline, -1, axis=0)
         cross = outline[:, 0] * nxt[:, 1] - nxt[:, 0] * outline[:, 1]
         center = ((outline + nxt) * cross[:, None]).sum(0) / (3 * cross.sum())
-        grid_x = (np.arange(128) + 0.5) / 128
-        found = [row.reshape(128, 128).sum(0) @ grid_x, row.reshape(128, 128).sum(1) @ grid_x]
-        np.testing.assert_allclose(found, center, atol=2e-3)
-        assert 1 / row.max() / 128**2 == pytest.approx(abs(cross.sum()) / 2, rel=0.04)
+        shares = row.reshape(size[1], size[0])
+        inside = shares.sum(0) @ (np.arange(96) + 0.5) / 96, shares.sum(1) @ (np.arange(128) + 0.5) / 128
+        np.testing.assert_allclose(place @ (*inside, 1), center, atol=2e-3)
+        area = place[0, 0] * place[1, 1] / row.max() / row.size
+        assert area == pytest.approx(abs(cross.sum()) / 2, rel=0.04)
+
+
+def test_samples_follow_the_size_of_the_face() -> None:
+    assert [samples_for(similarity(CANONICAL * side)) for side in (20, 100, 200, 900)] == [64, 128, 224, 256]
 
 
 def test_regions_are_mirrored_and_lie_on_the_face() -> None:

@@ -74,15 +74,16 @@ def sample(frame: Frame, transform: np.ndarray, sizes: Sequence[int]) -> list[np
     for plane, size in zip(frame.planes, sizes, strict=True):
         share = plane.shape[0] * plane.shape[1] / (frame.height * frame.width)
         factor = int(np.clip(round(np.sqrt(abs(a * d - b * c) * share) / size), 1, MAX_OVERSAMPLING))
-        square = _warp(plane, _onto(plane, frame, transform), size * factor)
+        square = _warp(plane, _onto(plane, frame, transform), (size * factor, size * factor))
         sampled.append(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA) if factor > 1 else square)
     return sampled
 
 
-def sample_exact(frame: Frame, transform: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+def sample_exact(frame: Frame, transform: np.ndarray, sizes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
     """As `sample`, in float32 without any rounding and without area averages: material for means.
 
-    Bilinear samples rounded to whole levels lose half of a pulse that shows as single levels of single pixels.
+    `sizes` are (columns, rows), one for each plane. Bilinear samples rounded to whole levels lose half of a pulse
+    that shows as single levels of single pixels.
     """
     sampled = []
     for plane, size in zip(frame.planes, sizes, strict=True):
@@ -102,12 +103,9 @@ def _onto(plane: np.ndarray, frame: Frame, transform: np.ndarray) -> np.ndarray:
     return transform * np.array([[plane.shape[1] / frame.width], [plane.shape[0] / frame.height]])
 
 
-def _warp(plane: np.ndarray, transform: np.ndarray, side: int) -> np.ndarray:
-    (a, b, x), (c, d, y) = transform.tolist()
+def _warp(plane: np.ndarray, transform: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     # From the index of a sample to that of a pixel; both count from the middle of the first.
-    onto = np.array([
-        [a / side, b / side, x + (a + b) / (2 * side) - 0.5],
-        [c / side, d / side, y + (c + d) / (2 * side) - 0.5],
-    ])  # fmt: skip
+    onto = transform / (size[0], size[1], 1)
+    onto[:, 2] += (onto[:, 0] + onto[:, 1]) / 2 - 0.5
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(plane, onto, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(plane, onto, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)

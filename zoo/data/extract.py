@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo.data.align import from_box, sample, similarity, upright
 from zoo.data.frame import Frame, to_rgb
-from zoo.data.regions import Regions, outlines, region_means
+from zoo.data.regions import Regions, outlines, region_means, samples_for
 from zoo.data.track import Placed, Tracker, track
 from zoo.data.video import Video, open_video
 from zoo.errors import FaceError, UsageError
@@ -103,6 +103,7 @@ class Stream:
     duration: float | None = None
     frame_count: int | None = None
     preview: Preview | None = None
+    samples: int = 0
     seconds: dict[str, float] = field(default_factory=lambda: {"decode": 0.0, "face": 0.0, "regions": 0.0})
     notes: list[str] = field(default_factory=list)
 
@@ -255,7 +256,8 @@ def _row(result: Stream, plan: _Plan, tracker: Tracker, placed: Placed) -> _Row:
     located = bool(np.isfinite(landmarks[0, 0]))
     means = np.full((len(plan.regions), 3), np.nan)
     if located and len(plan.regions):
-        means = region_means(frame, transform, plan.regions)
+        result.samples = result.samples or samples_for(transform)
+        means = region_means(frame, transform, plan.regions, result.samples)
     crop = None
     if plan.crop_size is not None:
         place = _place(plan.crop, frame, transform, tracker.first_box) if located or plan.crop == "whole" else None

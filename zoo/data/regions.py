@@ -31,8 +31,9 @@ POLYGONS: Mapping[str, tuple[tuple[float, float], ...]] = {
     "chin": ((0.37, 0.88), (0.63, 0.88), (0.57, 0.98), (0.43, 0.98)),
 }  # fmt: skip
 
-# Samples a side on the canonical square, for planes of full size; smaller planes get proportionally fewer.
+# Samples a canonical side on planes of full size; smaller planes get proportionally fewer.
 SAMPLES = 128
+FEWEST, MOST = 64, 256
 # Corners of each sample are weighed by how much of it a polygon covers, to 1/8 of its side.
 SUBDIVISION = 8
 # Taken off before the sums, so that they stay small and exact in single precision.
@@ -57,34 +58,68 @@ def outlines(regions: Regions) -> list[np.ndarray]:
     return [np.array(POLYGONS[name]) for name in regions]
 
 
+def samples_for(transform: np.ndarray) -> int:
+    """Samples a canonical side that take up every pixel of a face: about one a pixel, a multiple of 32.
+
+    Chosen once a video, since a change would be a step in the traces.
+
+    Args:
+        transform: (2, 3) canonical to frame coordinates.
+    """
+    side = float(np.hypot(transform[0, 0], transform[1, 0]))
+    return int(np.clip(32 * np.ceil(side / 32), FEWEST, MOST))
+
+
 @lru_cache(maxsize=16)
-def weights(regions: tuple[str, ...] | Grid, size: int) -> np.ndarray:
-    """Share of each sample in each region's mean: (regions, size * size) float32, rows sum to 1."""
-    fine = size * SUBDIVISION
+def frame_of(regions: tuple[str, ...] | Grid) -> np.ndarray:
+    """The smallest upright rectangle that holds all regions: (2, 3), unit square to canonical coordinates."""
+    points = np.concatenate(outlines(regions))
+    low, high = points.min(0), points.max(0)
+    return np.array([[high[0] - low[0], 0.0, low[0]], [0.0, high[1] - low[1], low[1]]])
+
+
+@lru_cache(maxsize=16)
+def weights(regions: tuple[str, ...] | Grid, size: tuple[int, int]) -> np.ndarray:
+    """Share of each sample in each region's mean, on `size` (columns, rows) samples of the regions' rectangle.
+
+    Returns:
+        (regions, rows * columns) float32; rows sum to 1.
+    """
+    place, fine = frame_of(regions), np.array(size) * SUBDIVISION
     rows = []
     for outline in outlines(regions):
-        mask = np.zeros((fine, fine), np.float32)
-        cv2.fillPoly(mask, [np.round(outline * fine * 256 - 128).astype(np.int32)], 1.0, shift=8)
-        row = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
+        points = (outline - place[:, 2]) / np.diag(place) * fine - 0.5
+        mask = np.zeros((fine[1], fine[0]), np.float32)
+        cv2.fillPoly(mask, [np.round(points * 256).astype(np.int32)], 1.0, shift=8)
+        row = cv2.resize(mask, size, interpolation=cv2.INTER_AREA).ravel().astype(np.float64)
         rows.append(row / row.sum())
     return np.array(rows, dtype=np.float32)
 
 
-def region_means(frame: Frame, transform: np.ndarray, regions: tuple[str, ...] | Grid) -> np.ndarray:
+def region_means(
+    frame: Frame, transform: np.ndarray, regions: tuple[str, ...] | Grid, samples: int = SAMPLES
+) -> np.ndarray:
     """Mean colours of regions in one picture.
 
     Args:
         frame: the picture.
         transform: (2, 3) canonical to frame coordinates.
         regions: names out of `zoo.spec.REGIONS`, or a grid over the canonical square.
+        samples: a canonical side, see `samples_for`.
 
     Returns:
         (regions, 3) RGB float64, scaled to 0..1 and never rounded. Each plane is averaged at its own resolution, and
         the colour matrix is applied to the means, which is exact because it is linear.
     """
-    sizes = [max(1, round(SAMPLES * plane.shape[1] / frame.width)) for plane in frame.planes]
+    place = frame_of(regions)
+    onto = transform[:, :2] @ place
+    onto[:, 2] += transform[:, 2]
+    sizes = [
+        tuple(max(1, round(samples * share * plane.shape[1] / frame.width)) for share in np.diag(place).tolist())
+        for plane in frame.planes
+    ]
     means = [
-        weights(regions, size) @ (square.reshape(size * size, -1) - MIDDLE)
-        for square, size in zip(sample_exact(frame, transform, sizes), sizes, strict=True)
+        weights(regions, size) @ (square.reshape(size[0] * size[1], -1) - MIDDLE)
+        for square, size in zip(sample_exact(frame, onto, sizes), sizes, strict=True)
     ]
     return (np.concatenate(means, axis=1, dtype=np.float64) + MIDDLE) @ frame.matrix.T + frame.offset
