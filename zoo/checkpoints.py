@@ -94,7 +94,7 @@ def read_card(path: Path) -> Card:
         ) from error
 
 
-def save(module: VitalsModule, name: str, folder: Path, results: list[dict[str, Any]], **facts: str) -> Path:
+def save(module: VitalsModule, name: str, folder: Path, results: list[dict[str, Any]], **facts: Any) -> Path:
     """Write weights and card; each appears whole or not at all.
 
     Args:

@@ -127,7 +127,8 @@ class VitalsModule(L.LightningModule):
             InputShapeError: another shape or type.
         """
         waveforms, raw_targets = self._outputs(raw)
-        return Prediction(waveforms, self.head.physical(raw_targets) if self.head is not None else {})
+        targets = self.head.physical(raw_targets) if self.head is not None and raw_targets is not None else {}
+        return Prediction(waveforms, targets)
 
     def _outputs(self, raw: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
         if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
@@ -167,7 +168,7 @@ class VitalsModule(L.LightningModule):
                 self.head.set_statistics(self.statistics)
         statistics = self.statistics or (dict(data.statistics) if data is not None else {})
         self.metrics = VitalsMetrics(
-            self.outputs, fps=self.input.fps, protocol=self.hparams.protocol, statistics=statistics
+            self.outputs, fps=self.input.fps, protocol=self.hparams["protocol"], statistics=statistics
         )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -186,7 +187,7 @@ class VitalsModule(L.LightningModule):
             return wave.sum() * 0.0
         known = batch["mask"] & ~label.isnan()
         label = to_form(label, self.signals[name].form, known)
-        weights: dict[str, float] = self.hparams.losses
+        weights: dict[str, float] = self.hparams["losses"]
         terms = [
             weight * WAVEFORM_LOSSES[loss](wave.float(), label, known, self.input.fps)
             for loss, weight in weights.items()
@@ -247,18 +248,18 @@ class VitalsModule(L.LightningModule):
         options = self.hparams
         if not self.trainable:
             raise UsageError("this model is a classical method with nothing to train; measure it with 'zoo test'.")
-        decay, lr = options.weight_decay, options.lr
+        decay, lr = options["weight_decay"], options["lr"]
         optimizer: torch.optim.Optimizer
-        if options.optimizer == "sgd":
+        if options["optimizer"] == "sgd":
             optimizer = torch.optim.SGD(self.parameters(), lr=lr, momentum=0.9, weight_decay=decay)
         else:
-            kind = torch.optim.AdamW if options.optimizer == "adamw" else torch.optim.Adam
+            kind = torch.optim.AdamW if options["optimizer"] == "adamw" else torch.optim.Adam
             optimizer = kind(self.parameters(), lr=lr, weight_decay=decay)
-        if options.schedule == "constant":
+        if options["schedule"] == "constant":
             return optimizer
         steps = max(int(self.trainer.estimated_stepping_batches), 1)
         schedule: torch.optim.lr_scheduler.LRScheduler
-        if options.schedule == "one_cycle":
+        if options["schedule"] == "one_cycle":
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=0.2)
         else:
             schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)

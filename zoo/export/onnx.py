@@ -123,7 +123,7 @@ def _write(module: VitalsModule, path: Path, profile: str) -> tuple[tuple[str, .
     if profile == "nano":
         _trace(module, path)
         return (), ("nano files have a fixed shape",)
-    notes = []
+    notes: list[str] = []
     for free in (("batch", "frames"), ("batch",), ()):
         try:
             _dynamo(module, path, free)

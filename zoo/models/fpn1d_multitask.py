@@ -47,7 +47,8 @@ class Network(nn.Module):
     def __init__(self, regions: int = 8) -> None:
         super().__init__()
         self.regions = regions
-        kernels = [(1, 32, (4, 5), (4, 1)), (32, 64, (1, 5), 1), (64, 64, (1, 5), 1), (64, 64, (1, 5), 1)]
+        kernels: list[tuple[int, int, tuple[int, int], tuple[int, int]]]
+        kernels = [(1, 32, (4, 5), (4, 1)), *((width, 64, (1, 5), (1, 1)) for width in (32, 64, 64))]
         self.encoder = nn.Sequential(
             *(
                 nn.Sequential(
@@ -144,7 +145,7 @@ class FPN1DMultitask(VitalsModule):
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, regions, 3, T) -> (B, T, regions * 4): each region's R, G, B and POS, scaled."""
         projected = pos(raw, self.input.fps).unsqueeze(2)
-        if self.hparams.normalise == "standard":
+        if self.hparams["normalise"] == "standard":
             channels = torch.cat([_centred(raw), projected], dim=2)
             scaled = channels / _deviation(channels, (3,))
         else:
