@@ -210,7 +210,7 @@ class VitalsDataModule(L.LightningDataModule):
         if folder is None and source.root is None:
             raise DataError(
                 f"The store '{self.store}' holds nothing of {source.name} that this model can eat: give --data.root, "
-                f"or run 'zoo prepare --data {source.name} --out {self.store}' with the regions or --crop that it needs."
+                f"or run 'zoo prepare --data {source.name} --out {self.store}' with its regions or --crop."
             )
         return folder
 

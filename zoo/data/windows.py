@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from functools import lru_cache
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -85,14 +86,13 @@ def cut(prepared: Prepared, start: float, input: Input, frames: int | None = Non
 
     Traces bridge frames without a face by straight lines; crops are what they are (black) there, and `mask` tells both.
     """
-    grid = start + np.arange(frames or input.frames) / input.fps
-    after = np.clip(np.searchsorted(prepared.times, grid), 1, max(len(prepared.times) - 1, 1))
-    earlier = grid - prepared.times[after - 1] <= prepared.times[after] - grid
-    nearest = np.where(earlier, after - 1, after)
+    grid = start + _steps(frames or input.frames, input.fps)
+    place = _between(prepared.times, grid)
+    nearest = np.where(place.share > 0.5, place.right, place.left)
     targets = dict.fromkeys(TARGETS, np.nan)
     targets.update((name, float(value)) for name, value in prepared.recording.targets.items() if name in targets)
     return Sample(
-        input=_clip(prepared, nearest, input) if isinstance(input, Clip) else _colours(prepared, grid),
+        input=_clip(prepared, nearest, input) if isinstance(input, Clip) else _colours(prepared, grid, place),
         waveforms={name: _label(prepared.labels, name, grid) for name in WAVEFORMS},
         targets=targets,
         mask=prepared.found[nearest],
@@ -100,6 +100,34 @@ def cut(prepared: Prepared, start: float, input: Input, frames: int | None = Non
         recording=prepared.recording.name,
         start=start,
     )
+
+
+@lru_cache(maxsize=64)
+def _steps(frames: int, fps: float) -> np.ndarray:
+    return np.arange(frames) / fps
+
+
+class _Place(NamedTuple):
+    """Where times lie between samples: indices of those before and after, and how far it is from one to the other."""
+
+    left: np.ndarray
+    right: np.ndarray
+    share: np.ndarray
+
+
+def _between(times: np.ndarray, grid: np.ndarray) -> _Place:
+    """Places of (T,) increasing times among (n,) increasing stamps; outside, the nearest stamp."""
+    # only the stamps around the window: a search is faster the fewer there are
+    low = max(int(times.searchsorted(grid[0], side="right")) - 1, 0)
+    near = times[low : int(times.searchsorted(grid[-1])) + 1]
+    if not len(near):
+        low, near = len(times) - 1, times[-1:]
+    right = np.minimum(near.searchsorted(grid, side="right"), len(near) - 1)
+    left = np.maximum(right - 1, 0)
+    before = near[left]
+    share = (grid - before) / np.maximum(near[right] - before, 1e-9)
+    np.minimum(np.maximum(share, 0.0, out=share), 1.0, out=share)
+    return _Place(left + low, right + low, share)
 
 
 def _clip(prepared: Prepared, nearest: np.ndarray, input: Clip) -> np.ndarray:
@@ -113,32 +141,28 @@ def _clip(prepared: Prepared, nearest: np.ndarray, input: Clip) -> np.ndarray:
     return np.multiply(crops.transpose(3, 0, 1, 2), np.float32(1 / 255), dtype=np.float32, order="C")
 
 
-def _colours(prepared: Prepared, grid: np.ndarray) -> np.ndarray:
+def _colours(prepared: Prepared, grid: np.ndarray, place: _Place) -> np.ndarray:
     """Traces (regions, 3, T) on a grid of times; of a stored recording only the frames around it are read."""
-    traces, found = prepared.traces, prepared.found
+    traces = prepared.traces
     assert traces is not None
-    seen = np.flatnonzero(found)
-    if not len(seen):
-        return np.full((*traces.shape[:2], len(grid)), np.nan, np.float32)
-    times = prepared.times[seen]
-    # the frames with a face just before and just after the window, and all between
-    first = max(int(np.searchsorted(times, grid[0], side="right")) - 1, 0)
-    last = min(int(np.searchsorted(times, grid[-1])), len(seen) - 1)
-    part = traces[..., int(seen[first]) : int(seen[last]) + 1]
-    if part.shape[-1] > last - first + 1:
-        part = part[..., seen[first : last + 1] - seen[first]]
-    return _straight_lines(times[first : last + 1], part, grid)
-
-
-def _straight_lines(times: np.ndarray, values: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """`zoo.signals.resample.resample` for checked times, in float32: (..., n) at `grid`, as (..., T) in one piece."""
-    right = np.minimum(np.searchsorted(times, grid, side="right"), len(times) - 1)
-    left = np.maximum(right - 1, 0)
-    span = np.maximum(times[right] - times[left], 1e-9)
-    share = np.clip((grid - times[left]) / span, 0.0, 1.0).astype(np.float32)
-    before = np.take(values, left, axis=-1)
-    before += (np.take(values, right, axis=-1) - before) * share
-    return np.ascontiguousarray(before)
+    first, last = int(place.left[0]), int(place.right[-1])
+    seen = None
+    if not prepared.found[first : last + 1].all():
+        # by straight lines from the last frame with a face to the next one
+        seen = np.flatnonzero(prepared.found)
+        if not len(seen):
+            return np.full((*traces.shape[:2], len(grid)), np.nan, np.float32)
+        place = _between(prepared.times[seen], grid)
+        place = _Place(seen[place.left], seen[place.right], place.share)
+        first, last = int(place.left[0]), int(place.right[-1])
+    # (frames, regions, 3): so a stored window lies, and whole frames are moved faster than single numbers
+    rows = traces[..., first : last + 1].transpose(2, 0, 1)
+    values = rows[place.left - first]
+    step = rows[place.right - first]
+    step -= values
+    step *= place.share.astype(np.float32)[:, None, None]
+    values += step
+    return np.ascontiguousarray(values.transpose(1, 2, 0))
 
 
 def _label(labels: Labels, name: str, grid: np.ndarray) -> np.ndarray:
@@ -146,10 +170,11 @@ def _label(labels: Labels, name: str, grid: np.ndarray) -> np.ndarray:
     if name not in labels.signals:
         return np.full(len(grid), np.nan, np.float32)
     times, signal = labels.signals[name].times, labels.signals[name].values
-    values = np.interp(grid, times, signal).astype(np.float32)
-    after = np.clip(np.searchsorted(times, grid), 1, len(times) - 1)
+    place = _between(times, grid)
+    before = signal[place.left]
+    values = (before + (signal[place.right] - before) * place.share).astype(np.float32)
     margin = 1.0 / 10
-    outside = (grid < times[0] - margin) | (grid > times[-1] + margin) | (times[after] - times[after - 1] > 1.0)
+    outside = (grid < times[0] - margin) | (grid > times[-1] + margin) | (times[place.right] - times[place.left] > 1.0)
     values[outside] = np.nan
     return values
 
@@ -167,24 +192,31 @@ class RecordedWindows:
     def __init__(self, recordings: Sequence[Prepared], input: Input, hop: float, max_lost: float = 0.05) -> None:
         self.recordings = [_of_regions(prepared, input) for prepared in recordings]
         self.input = input
-        self.windows: list[Window] = []
         self.left_out = 0
-        for i, prepared in enumerate(self.recordings):
+        starts: list[list[float]] = []
+        for prepared in self.recordings:
             length = input.frames / input.fps
-            starts, left_out = place_windows(prepared.times, prepared.found, length, hop, max_lost)
-            self.windows += [Window(i, start) for start in starts]
+            found, left_out = place_windows(prepared.times, prepared.found, length, hop, max_lost)
+            starts.append(found)
             self.left_out += left_out
+        # arrays: Python would visit each of a million objects whenever it looks for garbage
+        self._recording = np.repeat(np.arange(len(starts)), [len(found) for found in starts])
+        self._start = np.array([start for found in starts for start in found])
+
+    @property
+    def windows(self) -> list[Window]:
+        """The place of each window."""
+        return [Window(int(i), float(start)) for i, start in zip(self._recording, self._start, strict=True)]
 
     def __len__(self) -> int:
-        return len(self.windows)
+        return len(self._start)
 
     def __getitem__(self, index: int) -> Sample:
-        window = self.windows[index]
-        return cut(self.recordings[window.recording], window.start, self.input)
+        return cut(self.recordings[self._recording[index]], float(self._start[index]), self.input)
 
     def targets(self, index: int) -> dict[str, float]:
         """Targets of a window, by name, without reading it."""
-        return dict(self.recordings[self.windows[index].recording].recording.targets)
+        return dict(self.recordings[self._recording[index]].recording.targets)
 
 
 def _of_regions(prepared: Prepared, input: Input) -> Prepared:
@@ -198,21 +230,22 @@ def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     """A batch of samples as tensors; names stay lists."""
     import torch
 
+    from zoo.data.batches import PackedBatch
+
     def stack(values: Sequence[np.ndarray]) -> torch.Tensor:
         return torch.from_numpy(np.stack(values))
 
     waveforms = sorted({name for sample in samples for name in sample["waveforms"]})
     targets = sorted({name for sample in samples for name in sample["targets"]})
     unknown = np.full(len(samples[0]["mask"]), np.nan, np.float32)
-    return {
+    numbers = np.array([[s["targets"].get(name, np.nan) for s in samples] for name in targets], np.float32)
+    batch = {
         "input": stack([sample["input"] for sample in samples]),
         "waveforms": {name: stack([s["waveforms"].get(name, unknown) for s in samples]) for name in waveforms},
-        "targets": {
-            name: torch.tensor([s["targets"].get(name, float("nan")) for s in samples], dtype=torch.float32)
-            for name in targets
-        },
+        "targets": dict(zip(targets, torch.from_numpy(numbers), strict=True)),
         "mask": stack([sample["mask"] for sample in samples]),
         "person": [sample["person"] for sample in samples],
         "recording": [sample["recording"] for sample in samples],
         "start": torch.tensor([sample["start"] for sample in samples], dtype=torch.float64),
     }
+    return batch if torch.utils.data.get_worker_info() is None else PackedBatch(batch)
