@@ -1,0 +1,112 @@
+"""The architectures are the published ones: reference arrays, and parameters to the last."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from zoo.errors import CheckpointError
+from zoo.models import can_student, can_teacher, deepphys, mobilenet_attention, physformer, physnet, resnet18, tscan
+from zoo.models.layers import renamed
+
+PLUGIN = Path(__file__).parents[2] / "plugins" / "zoo-efficientphys" / "src"
+
+
+@pytest.fixture
+def efficientphys(monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(PLUGIN), *sys.path])
+    return importlib.import_module("zoo_efficientphys.efficientphys")
+
+
+def error(shared, file, network, names, change=lambda x: x):
+    golden = np.load(shared / "golden" / f"{file}.npz")
+    weights = {key[8:]: torch.tensor(golden[key]) for key in golden.files if key.startswith("weights/")}
+    network.load_state_dict(renamed(weights, names))
+    with torch.no_grad():
+        output = network.eval()(change(torch.tensor(golden["input_0"].astype(np.float32))))
+    expected = torch.tensor(golden["output"]).reshape(output.shape)
+    assert sum(p.numel() for p in network.parameters()) == int(golden["parameters"])
+    return ((output - expected).norm() / expected.norm()).item()
+
+
+CASES = {
+    "deepphys_36": (lambda: deepphys.Network(36), deepphys.PUBLISHED_NAMES, lambda x: x[None]),
+    "tscan_36": (lambda: tscan.Network(36), deepphys.PUBLISHED_NAMES, lambda x: x[None]),
+    "physnet_64x36": (physnet.Network, physnet.PUBLISHED_NAMES, lambda x: x),
+    "physformer_3layers_32x128": (lambda: physformer.Network(3), physformer.names_of_published(3), lambda x: x),
+}
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("file", CASES)
+def test_equals_the_published_network(shared, file):
+    network, names, change = CASES[file]
+    assert error(shared, file, network(), names, change) < 1e-4
+
+
+@pytest.mark.shared
+def test_efficientphys_equals_the_published_network(shared, efficientphys):
+    # the published code subtracts frames itself, ours before the network
+    found = error(
+        shared,
+        "efficientphys_36",
+        efficientphys.Network(36),
+        efficientphys.PUBLISHED_NAMES,
+        lambda x: x.diff(dim=0)[None],
+    )
+    assert found < 1e-4
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("file", ["peer_physnet_pure", "peer_physnet_scamps"])
+def test_trained_weights_of_a_peer_fit_physnet(shared, file):
+    golden = np.load(shared / "golden" / f"{file}.npz")
+    weights = {
+        key.removeprefix("weights/").removeprefix("module."): torch.tensor(golden[key])
+        for key in golden.files
+        if "ConvBlock" in key or "upsample" in key
+    }
+    physnet.Network().load_state_dict(renamed(weights, physnet.PUBLISHED_NAMES))
+
+
+def test_unknown_weights_are_refused_by_name():
+    with pytest.raises(CheckpointError, match=r"nonsense\.weight"):
+        renamed({"nonsense.weight": torch.zeros(1)}, physnet.PUBLISHED_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("network", "parameters"),
+    [
+        (lambda: can_teacher.Network(36), 795_811),
+        (lambda: can_student.Network(36), 24_769),
+        (lambda: deepphys.Network(72), 2_228_643),
+        (lambda: tscan.Network(72), 2_228_643),
+        (physnet.Network, 768_577),
+        (physformer.Network, 7_380_865),
+        (resnet18.Network, 11_177_025),
+        (mobilenet_attention.Network, 237_378),
+    ],
+)
+def test_parameters_are_the_published_ones(network, parameters):
+    assert sum(p.numel() for p in network().parameters()) == parameters
+
+
+def test_efficientphys_has_the_published_parameters(efficientphys):
+    assert sum(p.numel() for p in efficientphys.Network(72).parameters()) == 2_163_081
+
+
+def test_mobilenet_attention_has_the_published_encoders():
+    network = mobilenet_attention.Network()
+    layers = [*network.motion, *network.appearance]
+    counts = [sum(p.numel() for p in layer.parameters()) for layer in layers]
+    assert counts == [896, 18_496, 36_928, 896, 1_056, 18_496, 36_928, 65]
+    assert sum(counts) == 113_761
+
+
+def test_physnet_takes_the_phones_ninety_frames():
+    module = physnet.PhysNet(frames=90, size=80, normalise="none", form="value").eval()
+    with torch.no_grad():
+        assert module(module.example_input()).waveforms["ppg"].shape == (1, 90)
