@@ -16,7 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `zoo bench`."""
     parser.add_argument("--suite", default="quick", help="a shipped suite's name or a YAML file (default: quick)")
     parser.add_argument("--model", action="append", metavar="NAME", help="model, pattern, card or .ckpt; repeatable")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N or jetson (default: cpu)")
+    parser.add_argument("--host", metavar="USER@BOARD", help="jetson: measure this board over ssh, not this machine")
+    parser.add_argument("--port", type=int, help="jetson: port of its ssh server")
+    parser.add_argument(
+        "--ssh-option", action="append", default=[], metavar="KEY=VALUE", help="jetson: option of ssh; repeatable"
+    )
+    parser.add_argument("--fp16", action="store_true", help="jetson: compute in fp16, preparation included")
     parser.add_argument("--threads", type=int, default=1, help="processor threads a model may use (default: 1)")
     parser.add_argument("--data", metavar="NAME", help="data set that accuracy is measured on (default: the suite's)")
     parser.add_argument("--root", metavar="PATH", help="its folder")
@@ -38,6 +44,11 @@ def run(args: argparse.Namespace) -> int:
         suite = replace(suite, data={"name": args.data, **({"root": args.root} if args.root else {})})
     elif args.root:
         raise UsageError("--root is the folder of a data set: name it with --data.")
+    jetson = args.device == "jetson"
+    if not jetson and (args.host or args.port or args.ssh_option or args.fp16):
+        raise UsageError("--host, --port, --ssh-option and --fp16 are for a board: add --device jetson.")
+    if jetson and args.data:
+        raise UsageError("A board measures cost alone: leave out --data, and bench accuracy with --device cpu.")
     if args.threads < 1:
         raise UsageError("--threads is at least 1.")
     try:
@@ -48,7 +59,16 @@ def run(args: argparse.Namespace) -> int:
         ) from error
     count = len(choose(suite.models))
     with bar(count, f"{count} models") as advance:
-        report: dict[str, Any] = run_suite(suite, args.suite, args.device, args.threads, each=lambda row: advance(1))
+        report: dict[str, Any]
+        if jetson:
+            from zoo.bench.jetson.remote import Shell
+            from zoo.bench.jetson.run import from_suite, run_jetson
+
+            shell = Shell(args.host, args.port, tuple(args.ssh_option))
+            settings = from_suite(suite, args.fp16)
+            report = run_jetson(suite, args.suite, shell, settings, each=lambda row: advance(1))
+        else:
+            report = run_suite(suite, args.suite, args.device, args.threads, each=lambda row: advance(1))
     files = write(args.out, report)
     if args.json:
         print(json.dumps(report))

@@ -94,7 +94,7 @@ def cells(row: dict[str, Any]) -> list[str]:
         f"{row['size_bytes'] / 1e6:.2f}",
         *(f"{row[key]:.2f}" for key in ("p50_ms", "p90_ms", "p99_ms")),
         f"{row['ms_per_second']:.3f}",
-        f"{row['peak_memory_bytes'] / 1e6:.0f}",
+        f"{row['peak_memory_bytes'] / 1e6:.0f}" if "peak_memory_bytes" in row else "",
         *accuracy,
     ]
 

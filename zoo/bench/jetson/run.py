@@ -1,0 +1,116 @@
+"""A suite on a Jetson: every model exported here, measured there, one row each."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from zoo.bench.environment import environment
+from zoo.bench.jetson.board import find_trtexec, look
+from zoo.bench.jetson.measure import Settings, measure
+from zoo.bench.jetson.remote import Shell
+from zoo.bench.results import SCHEMA
+from zoo.bench.run import choose
+from zoo.bench.suite import Suite
+from zoo.errors import DeviceError
+
+EXPORT_LIMIT_S = 600.0
+
+
+def run_jetson(
+    suite: Suite,
+    name: str,
+    shell: Shell,
+    settings: Settings | None = None,
+    each: Callable[[dict[str, Any]], None] = lambda row: None,
+) -> dict[str, Any]:
+    """Measure every model of a suite on a board.
+
+    Args:
+        shell: the board; this machine where it has no host.
+        settings: by the suite's counts unless given.
+        each: called with every finished row.
+
+    Returns:
+        A report as of `zoo.bench.run.run_suite`; `environment` is the board's, with this machine's under `host`.
+        Ctrl-C ends it early with the rows that were finished and `interrupted` true.
+
+    Raises:
+        DeviceError: no way to the board, no trtexec on it, or this machine is no Jetson.
+    """
+    models = choose(suite.models)
+    board = look(shell)
+    if shell.host is None and not board.is_jetson and not board.trtexec:
+        raise DeviceError("This machine is not a Jetson: name one with --host user@board.")
+    tool = find_trtexec(shell, board)
+    settings = settings or from_suite(suite)
+    report: dict[str, Any] = {
+        "schema": SCHEMA,
+        "suite": name,
+        "settings": {**asdict(suite), "jetson": asdict(settings)},
+        "device": "jetson",
+        "threads": 1,
+        "data": {"name": "no data: a board measures cost alone"},
+        "command": "zoo " + " ".join(sys.argv[1:]),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "environment": {
+            "cpu": board.name,
+            "load_1min": board.load,
+            "governor": board.governor,
+            "system": board.system,
+            "board": board.to_dict(),
+            "versions": {"tensorrt": tool.spelled},
+            "host": environment(),
+        },
+        "interrupted": False,
+        "rows": [],
+    }
+    try:
+        for model in models:
+            row: dict[str, Any] = {"model": model, "runtime": "tensorrt", "device": "jetson"}
+            with tempfile.TemporaryDirectory(prefix="zoo-bench-") as temporary:
+                path = Path(temporary) / "model.onnx"
+                row.update(_export(model, path))
+                if row["state"] == "ok":
+                    row.update(measure(shell, board, tool, path, row["window_s"], settings))
+            report["rows"].append(row)
+            each(row)
+    except KeyboardInterrupt:
+        report["interrupted"] = True
+    return report
+
+
+def from_suite(suite: Suite, half: bool = False) -> Settings:
+    """Settings by a suite's counts; power and p99 want at least five seconds and 200 runs."""
+    return Settings(
+        runs=max(suite.min_runs, 200), seconds=max(suite.seconds, 5.0), processes=suite.processes, half=half
+    )
+
+
+def _export(model: str, path: Path) -> dict[str, Any]:
+    """Export in a fresh process, so that a crash or an out-of-memory is a row and not the end."""
+    try:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-m", "zoo.bench.jetson.worker"],
+            input=json.dumps({"model": model, "path": str(path)}),
+            capture_output=True,
+            text=True,
+            timeout=EXPORT_LIMIT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return {"state": "failed", "reason": f"its export took longer than {EXPORT_LIMIT_S:.0f} s"}
+    try:
+        row: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        lines = done.stderr.strip().splitlines()
+        died = f"was killed by signal {-done.returncode}" if done.returncode < 0 else f"ended with {done.returncode}"
+        return {"state": "failed", "reason": f"its export {died}: {lines[-1] if lines else 'it said nothing'}"}
+    return row

@@ -1,0 +1,65 @@
+"""Exports one model in a process of its own: a job as JSON on stdin, the host's part of its row on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def main() -> None:
+    job = json.load(sys.stdin)
+    # whatever a model prints must not end up in the row
+    with contextlib.redirect_stdout(sys.stderr):
+        row = run(job)
+    print(json.dumps(row))
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """Write the nano profile and count what needs no board.
+
+    Args:
+        job: `model` and the `path` of the file to write.
+    """
+    from zoo.errors import ZooError
+
+    try:
+        return {"state": "ok", **_export(job["model"], Path(job["path"]))}
+    except ZooError as error:
+        return {"state": "failed", "reason": str(error)}
+    except Exception as error:
+        lines = str(error).strip().splitlines() or ["no message"]
+        return {"state": "failed", "reason": f"{type(error).__name__}: {lines[0]}"}
+
+
+def _export(name: str, path: Path) -> dict[str, Any]:
+    import torch
+
+    from zoo import checkpoints
+    from zoo.bench import cost
+    from zoo.export.onnx import export_onnx
+
+    torch.manual_seed(0)
+    module = checkpoints.load(name)
+    counted = cost.operations(module, module.example_input(1))
+    report = export_onnx(module, path, name, "nano")
+    return {
+        "trained": bool(module.trained_on) or not module.trainable,
+        "trained_on": list(module.trained_on),
+        "parameters": cost.parameters(module),
+        "network_parameters": cost.parameters(module.network),
+        "macs": counted.macs,
+        "flops": counted.flops,
+        "uncounted": counted.uncounted,
+        "size_bytes": cost.size_bytes(module),
+        "file_bytes": report.bytes,
+        "parity": report.parity,
+        "input": list(module.input.shape(1)),
+        "window_s": module.input.frames / module.input.fps,
+    }
+
+
+if __name__ == "__main__":
+    main()
