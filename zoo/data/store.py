@@ -11,6 +11,7 @@ the others the difference to the one before, modulo 256, which compresses well a
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import platform
@@ -211,6 +212,37 @@ def _facts(recording: Recording) -> dict[str, Any]:
     }
 
 
+class FullDiskFile(io.FileIO):
+    """A file that keeps its first error to itself until it is asked: HDF5 crashes when it cannot close what it began.
+
+    What is written after the error is thrown away, as the file will be.
+    """
+
+    error: OSError | None = None
+
+    def write(self, content: Any) -> int:
+        size = memoryview(content).nbytes
+        try:
+            written = 0 if self.error is None else size
+            while written < size:
+                written += super().write(memoryview(content).cast("B")[written:])
+        except OSError as error:
+            self.error = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size) if self.error is None else size or 0
+        except OSError as error:
+            self.error = error
+            return size or 0
+
+    def check(self) -> None:
+        """Raise the error, if there was one."""
+        if self.error is not None:
+            raise self.error
+
+
 @dataclass
 class Writer:
     """Appends a recording's chunks to its file, in memory that does not grow with the video's length."""
@@ -220,6 +252,7 @@ class Writer:
     settings: Settings
     file: h5py.File
     spool: Any
+    disk: FullDiskFile
     count: int = 0
     pending: list[np.ndarray] = field(default_factory=list)
 
@@ -232,8 +265,8 @@ class Writer:
         self.count += len(rows)
         if chunk.crops is not None:
             self.pending += list(chunk.crops)
-            whole = len(self.pending) // CHUNK * CHUNK
-            self._write_crops(whole)
+            self._write_crops(len(self.pending) // CHUNK * CHUNK)
+        self.disk.check()
 
     def _write_crops(self, count: int) -> None:
         if not count:
@@ -311,13 +344,11 @@ def writing(path: Path, recording: Recording, settings: Settings) -> Iterator[Wr
     temporary = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
     try:
         # a fixed format: the same recording gives the same bytes whatever HDF5 is there
-        with (
-            tempfile.TemporaryFile(dir=path.parent) as spool,
-            h5py.File(temporary, "w", libver=("earliest", "v110")) as file,
-        ):
-            yield Writer(path, recording, settings, file, spool)
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
+        with tempfile.TemporaryFile(dir=path.parent) as spool, FullDiskFile(temporary, "w+") as disk:
+            with h5py.File(disk, "w", libver=("earliest", "v110")) as file:
+                yield Writer(path, recording, settings, file, spool, disk)
+            disk.check()
+            os.fsync(disk.fileno())
         temporary.replace(path)
         _sync_folder(path.parent)
     except BaseException:
