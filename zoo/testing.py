@@ -77,8 +77,9 @@ def _declares(module: VitalsModule, entry: registry.Entry) -> None:
     assert module.licence, "`licence` names the licence of the code"
     assert module.outputs, "`outputs` names at least one waveform or biomarker"
     for name, output in module.outputs.items():
-        known = WAVEFORMS if isinstance(output, Signal) else TARGETS
-        assert isinstance(output, (Signal, Target)) and name in known, f"'{name}' is no quantity of zoo.spec"
+        # `ppg_acceleration` is a second look at `ppg`
+        known = name in TARGETS if isinstance(output, Target) else name.partition("_")[0] in WAVEFORMS
+        assert isinstance(output, (Signal, Target)) and known, f"'{name}' is no quantity of zoo.spec"
     assert module.input.frames >= module.input.min_frames, "a window is at least `min_frames` long"
     assert module.input.frames % module.input.multiple_of == 0, "a window is a multiple of `multiple_of`"
 

@@ -39,3 +39,26 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """` Did you mean X?` for the closest of the known words; nothing where none is close."""
     close = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
     return f" Did you mean {close[0]}?" if close else ""
+
+
+def named_values(pairs: Iterable[str], example: str) -> dict[str, Any]:
+    """Values by name from words `NAME=VALUE`, each value read as YAML: numbers, lists, true and null are what they say.
+
+    Args:
+        example: the option with a word that would do, for the message.
+
+    Raises:
+        UsageError: a word without `=`, or a value that is no YAML.
+    """
+    import yaml
+
+    values = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        if not sign or not name:
+            raise UsageError(f"'{pair}' is no NAME=VALUE: write {example}, say.")
+        try:
+            values[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise UsageError(f"The value of '{pair}' cannot be read: write {example}, say.") from error
+    return values

@@ -203,9 +203,10 @@ def _root(request: Request) -> Path:
 
 def _interrupted(folder: _run.Folder, entry: registry.Entry) -> int:
     if folder.last.is_file():
-        says = (
-            f"the last state is in {folder.last}; go on from it with 'zoo fit --model {entry.name} --ckpt_path last'."
-        )
+        root = folder.path.parents[1]
+        where = "" if root == Path("runs") else f" --trainer.default_root_dir {root}"
+        again = f"zoo fit --model {entry.name} --ckpt_path last{where}"
+        says = f"the last state is in {folder.last}; go on from it with '{again}'."
     else:
         says = "nothing was trained yet, so nothing is kept."
     print(f"\nzoo: interrupted; {says}", file=sys.stderr)

@@ -12,10 +12,10 @@ import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from zoo import registry
 from zoo.checkpoints import write_whole
+from zoo.commands._arguments import named_values
 from zoo.data.prepare_store import Outcome, prepare_store, shard
 from zoo.data.recording import Listing, Recording
 from zoo.data.store import Settings, file_name, open_folder
@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError(f"{args.data} makes its windows itself: there is nothing to prepare.")
     if not args.root.is_dir():
         raise UsageError(f"There is no folder '{args.root}': check --root.")
-    listing = reader.read(args.root, **_options(args.option))
+    listing = reader.read(args.root, **named_values(args.option, "--option part=2"))
     recordings = shard(listing.recordings, args.shard)
     if not recordings:
         raise DataError(f"'{args.root}' holds no recordings of {args.data}: 'zoo info {args.data}' shows its layout.")
@@ -128,18 +128,6 @@ def report(outcomes: Sequence[Outcome]) -> str:
             ]
         )
     return text.getvalue()
-
-
-def _options(pairs: Sequence[str]) -> dict[str, Any]:
-    import yaml
-
-    options = {}
-    for pair in pairs:
-        name, sign, value = pair.partition("=")
-        if not sign:
-            raise UsageError(f"'{pair}' is no option of a reader: write --option NAME=VALUE, say --option part=2.")
-        options[name] = yaml.safe_load(value)
-    return options
 
 
 def _weight(recording: Recording) -> float:
