@@ -59,7 +59,7 @@ class RTrPPG(VitalsModule):
     """RTrPPG (Botina-Monsalve et al. 2022): an ultra-light 3-D network on faces of 8x8 pixels in YUV.
 
     Input: (B, 3, T, 8, 8) face crops 0..1, T >= 4. Network: the same shape in YUV. Output: `ppg` (B, T), as `form`
-    says. It is here for what it costs: 0.10 GMAC a second of video, where PhysNet at 72 pixels takes 4.1.
+    says. It is here for what it costs: 0.12 GMAC a second of video, where PhysNet at 72 pixels takes 4.13.
 
     Published: layers, colour space, size, raw colours and values (`none`, `value`), trained with a time-frequency loss.
     Deviation: normalised differences and derivatives by default, as for `physnet` here.
