@@ -202,9 +202,8 @@ def test_a_full_disk_stops_cleanly_and_the_rest_follows(
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({largest // 2}, {largest // 2}))\n"
         "sys.exit(main(sys.argv[1:]))"
     )
-    run = subprocess.run(
-        [sys.executable, "-c", code, *arguments(root, tmp_path / "out")], capture_output=True, text=True, timeout=60
-    )
+    command = [sys.executable, "-c", code, *arguments(root, tmp_path / "out")]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert run.returncode == 1 and "is full: free some space and run the same command again" in run.stderr
     assert "Traceback" not in run.stderr
     left = contents(tmp_path / "out")
@@ -218,7 +217,8 @@ def test_a_file_system_without_space(root: Path, tmp_path: Path, undisturbed: di
     place = tmp_path / "small"
     place.mkdir()
     size = max(len(content) for content in undisturbed.values()) * 2
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", place], capture_output=True).returncode:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("file systems cannot be mounted here")
     try:
         with pytest.raises(DataError, match="is full"):

@@ -1,7 +1,8 @@
 """Labels whose clock is not the video's: the lag by cross-correlation with the pulse that POS sees.
 
-MCD-rPPG's authors align their PPG to the video in this way (arXiv:2508.17924). A wrong alignment is worse than none,
-so a lag that is too large, or that does not stand out, is refused.
+MCD-rPPG's authors align their PPG to the video in this way (arXiv:2508.17924). A pulse is nearly periodic, so that lags
+of a beat more or less fit nearly alike: of those the smallest is taken, since clocks are seldom far apart. A wrong
+alignment is worse than none, so a lag that is too large, or that could be any, is refused.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 
 from zoo.data.recording import Labels, Series
 from zoo.errors import DataError
-from zoo.signals.classical import pos
+from zoo.signals.classical import upright
 from zoo.signals.filters import bandpass
 from zoo.signals.resample import grid, resample
 
@@ -21,9 +22,9 @@ FPS = 30.0
 BAND = (0.7, 3.5)
 LARGEST_LAG = 5.0
 WEAKEST = 0.25
-# Lags further from the best than this share of a beat (at 60 a minute) are other beats, and must be worse.
-ASIDE = 0.35
-CLEARLY = 0.02
+# Correlations that differ by less than this tell nothing; lags that fit so much alike may be some beats apart (s).
+ALIKE = 0.02
+SOME_BEATS = 2.5
 SHORTEST = 20.0
 
 
@@ -34,12 +35,12 @@ class Lag:
     Args:
         seconds: to add to the labels' times; positive where the labels' clock is behind the video's.
         correlation: of the pulse in the video with the label at that lag, 0.7-3.5 Hz.
-        runner_up: the highest correlation at another beat.
+        spread: seconds between the smallest and the largest lag that fit nearly as well as any.
     """
 
     seconds: float
     correlation: float
-    runner_up: float
+    spread: float
 
 
 def measure_lag(
@@ -60,16 +61,17 @@ def measure_lag(
     if np.mean(found) < 0.5:
         raise DataError("the labels cannot be synchronised: the face is lost for more than half of the video.")
     even = grid(times[found], FPS)
-    pulse = _pulse(pos(resample(times[found], colours[:, found].astype(np.float64), even), FPS))
+    pulse = _pulse(upright("pos")(resample(times[found], colours[:, found].astype(np.float64), even), FPS))
     steps = np.arange(-round(largest * FPS), round(largest * FPS) + 1)
     wave = _pulse(np.interp(even, label.times, label.values))
     known = (even >= label.times[0]) & (even <= label.times[-1])
     if known.sum() < SHORTEST * FPS:
         raise DataError(f"the labels cannot be synchronised: they and the video share less than {SHORTEST:g} s.")
     scores = np.array([_correlation(pulse, wave, known, int(step)) for step in steps])
-    best = int(np.argmax(scores))
-    aside = np.abs(steps - steps[best]) > ASIDE * FPS
-    return Lag(_vertex(scores, best, steps) / FPS, float(scores[best]), float(scores[aside].max()))
+    tops = scores >= np.maximum(np.r_[-np.inf, scores[:-1]], np.r_[scores[1:], -np.inf])
+    alike = np.flatnonzero(tops & (scores >= scores.max() - ALIKE))
+    best = int(alike[np.argmin(np.abs(steps[alike]))])
+    return Lag(_vertex(scores, best, steps) / FPS, float(scores[best]), float(np.ptp(steps[alike])) / FPS)
 
 
 def synchronise(times: np.ndarray, colours: np.ndarray, found: np.ndarray, labels: Labels) -> tuple[Labels, Lag]:
@@ -78,19 +80,19 @@ def synchronise(times: np.ndarray, colours: np.ndarray, found: np.ndarray, label
     Every signal of the labels is moved, as one device recorded them.
 
     Raises:
-        DataError: no PPG to align by, a correlation below 0.25, a lag at the end of the 5 s that are searched, or one
-            that is hardly better than that of another beat.
+        DataError: no PPG to align by, a correlation below 0.25, a lag at the end of the 5 s that are searched, or lags
+            far apart that fit alike.
     """
     if "ppg" not in labels.signals:
         raise DataError("the labels cannot be synchronised: there is no ppg among them; prepare without it.")
     lag = measure_lag(times, colours, found, labels.signals["ppg"])
-    told = f"lag {lag.seconds:+.2f} s, r {lag.correlation:.2f}, {lag.runner_up:.2f} at another beat"
+    told = f"lag {lag.seconds:+.2f} s, r {lag.correlation:.2f}, alike over {lag.spread:.1f} s"
     if lag.correlation < WEAKEST:
         raise DataError(f"the labels cannot be synchronised: no lag correlates with the video ({told}).")
     if abs(lag.seconds) > LARGEST_LAG - 1 / FPS:
         raise DataError(f"the labels cannot be synchronised: the lag is implausibly large ({told}).")
-    if lag.correlation - lag.runner_up < CLEARLY:
-        raise DataError(f"the labels cannot be synchronised: two lags fit alike ({told}).")
+    if lag.spread > SOME_BEATS:
+        raise DataError(f"the labels cannot be synchronised: too many lags fit alike ({told}).")
     moved = {name: Series(series.times + lag.seconds, series.values) for name, series in labels.signals.items()}
     return replace(labels, signals=moved), lag
 
