@@ -136,7 +136,7 @@ def test_what_a_store_lacks_is_said(tmp_path: Path) -> None:
     store(tmp_path, "folder", people=2)
     with pytest.raises(DataError, match="--crop"):
         of(None, store=str(tmp_path), input=Clip(10, size=8)).setup("fit")
-    with pytest.raises(UsageError, match="give --data.root"):
+    with pytest.raises(UsageError, match="from a store"):
         of(None, store=str(tmp_path), options={"person": "file"}).setup("fit")
     with pytest.raises(UsageError, match="needs its folder"):
         of(None).setup("fit")

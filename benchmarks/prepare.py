@@ -1,0 +1,136 @@
+"""Speed, memory and size of `zoo prepare` on one video: `python benchmarks/prepare.py VIDEO [--copies 4] [--longer 4]`.
+
+Each measurement is a process of its own. One worker is held to one core; memory is the peak of the process and its
+children, of the video as it is and of one `--longer` times as long (its packets repeated, nothing is encoded anew).
+Size is compared with float64 arrays of the same crops, as toolboxes store them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+
+RUN = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
+
+
+def prepare(data: Path, out: Path, workers: int, *more: str, cores: int | None = None) -> tuple[float, float]:
+    """Seconds, and peak resident MB of the largest process."""
+    command = [sys.executable, "-c", RUN, "prepare", "--data", "folder", "--root", str(data), "--out", str(out)]
+    allowed = sorted(os.sched_getaffinity(0))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    start = time.perf_counter()
+    process = subprocess.Popen([*command, "--workers", str(workers), *more], stdout=subprocess.DEVNULL, env=environment)
+    if cores is not None:
+        os.sched_setaffinity(process.pid, allowed[:cores])
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit("zoo prepare failed")
+    return time.perf_counter() - start, max(usage.ru_maxrss, children()) / 1024
+
+
+def children() -> int:
+    """Peak of any process that has ended so far, kB."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+
+
+def repeat(video: Path, path: Path, times: int) -> Path:
+    """The video's packets so many times over, in one file."""
+    import av
+
+    with av.open(str(video)) as source, av.open(str(path), "w") as target:
+        stream = source.streams.video[0]
+        copy = target.add_stream_from_template(stream)
+        packets = [packet for packet in source.demux(stream) if packet.dts is not None]
+        length = max(p.pts + p.duration for p in packets) - min(p.dts for p in packets)
+        for round_ in range(times):
+            with av.open(str(video)) as again:
+                for packet in again.demux(again.streams.video[0]):
+                    if packet.dts is None:
+                        continue
+                    packet.pts, packet.dts = packet.pts + round_ * length, packet.dts + round_ * length
+                    packet.stream = copy
+                    target.mux(packet)
+    return path
+
+
+def seconds_of(out: Path) -> float:
+    """Seconds of video in a store."""
+    total = 0.0
+    for path in out.glob("*/*.h5"):
+        with h5py.File(path) as file:
+            total += float(file["times"][-1])
+    return total
+
+
+def folder(place: Path, video: Path, copies: int) -> Path:
+    """A data set of links to one video."""
+    place.mkdir()
+    for i in range(copies):
+        (place / f"p{i}_{video.name}").hardlink_to(video) if video.stat().st_dev == place.stat().st_dev else (
+            place / f"p{i}_{video.name}"
+        ).write_bytes(video.read_bytes())
+    return place
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("video", type=Path)
+    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--longer", type=int, default=4)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        nothing = folder(place / "none", args.video, 0)
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", "import zoo.commands.prepare"], check=True)
+        idle = time.perf_counter() - start
+        del nothing
+        data = folder(place / "data", args.video, args.copies)
+        print(f"start-up of the program {idle:.1f} s, left out below")
+        for name, more in {"traces": (), "crops 72x72": ("--regions", "none", "--crop", "72")}.items():
+            taken = {}
+            for workers in (1, 2):
+                out = place / f"{name}{workers}"
+                wall, memory = prepare(data, out, workers, *more, cores=workers)
+                taken[workers] = wall - idle
+                rate = seconds_of(out) / taken[workers]
+                print(
+                    f"{name}, {workers} worker(s) on {workers} core(s): {rate:5.1f} x real time, peak {memory:.0f} MB"
+                )
+            print(f"{name}: 2 workers are {taken[1] / taken[2]:.2f} times as fast as 1")
+            if "crop" in name:
+                show_size(place / f"{name}1")
+        long = folder(place / "long", repeat(args.video, place / "long.mp4", args.longer), 1)
+        for name, one in {"as it is": folder(place / "short", args.video, 1), f"{args.longer} x": long}.items():
+            code = f"{RUN}".replace("sys.exit(", "code = (").replace("; code", "; code")
+            out = place / f"memory {name}"
+            print(f"video {name}: peak {memory_of(code, one, out):.0f} MB for {seconds_of(out):.0f} s of video")
+
+
+def memory_of(code: str, data: Path, out: Path) -> float:
+    """Peak resident MB of a process that prepares traces."""
+    told = code + "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    command = [sys.executable, "-c", told, "prepare", "--data", "folder", "--root", str(data), "--out", str(out)]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]) / 1024
+
+
+def show_size(out: Path) -> None:
+    """How much smaller the crops are than the same in float64."""
+    stored = plain = 0
+    for path in out.glob("*/*.h5"):
+        with h5py.File(path) as file:
+            stored += path.stat().st_size
+            plain += 8 * file["crop_steps"].size
+    print(f"crops 72x72: {stored / 2**20:.1f} MB on disk, {plain / stored:.1f} times smaller than float64")
+
+
+if __name__ == "__main__":
+    main()
