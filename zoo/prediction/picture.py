@@ -57,7 +57,7 @@ def draw(result: VideoResult, face: bool = True) -> bytes:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(12.8, 7.2), facecolor="white")
         FigureCanvasAgg(figure)
-        _title(figure, result)
+        title(figure, result)
         shown = face and result.preview is not None
         # biomarkers take the room of a part of the face
         bottom = 0.59 if result.biomarkers else 0.5
@@ -71,7 +71,8 @@ def draw(result: VideoResult, face: bool = True) -> bytes:
     return content.getvalue()
 
 
-def _title(figure: Figure, result: VideoResult) -> None:
+def title(figure: Figure, result: VideoResult) -> None:
+    """The video's name, and what is known of it, across the top."""
     figure.text(0.035, 0.945, _short(str(Path(*Path(result.video).parts[-2:])), 60), fontsize=16, fontweight="bold")
     facts = f"{result.model}   ·   {result.duration:.1f} s   ·   {result.fps:.3g} frames/s"
     figure.text(0.975, 0.945, facts, fontsize=10.5, color=SOFT, ha="right")
