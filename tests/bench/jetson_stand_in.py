@@ -37,7 +37,8 @@ STAMP = "[06/01/2025-10:00:00] [I] "
 
 def _figures(milliseconds: float, shares: str) -> str:
     percentiles = ", ".join(f"percentile({share}%) = {milliseconds:g} ms" for share in shares.split())
-    return f"min = {milliseconds:g} ms, max = {milliseconds:g} ms, mean = {milliseconds:g} ms, median = {milliseconds:g} ms, {percentiles}"
+    first = ", ".join(f"{name} = {milliseconds:g} ms" for name in ("min", "max", "mean", "median"))
+    return f"{first}, {percentiles}"
 
 
 def summary(version: str, latency: float = LATENCY) -> str:
@@ -130,7 +131,7 @@ while [ "$id" -gt 1 ]; do
   id=$(sed -n 's/^PPid:[^0-9]*//p' /proc/$id/status)
 done
 """
-HUGE = "yes 'all work and no play' | head -c 60000000\n"
+HUGE = "yes 'all work and no play' | head -c 30000000\n"
 BINARY = "head -c 200000 /dev/urandom\n"
 ENDLESS_TIMES = PASS + '[ -z "$times" ] || { rm -f "$times"; ln -s /dev/zero "$times"; }\n'
 DEEP_TIMES = PASS + "[ -z \"$times\" ] || head -c 300000 /dev/zero | tr '\\000' '[' > \"$times\"\n"
@@ -150,7 +151,7 @@ class StandIn:
         """Give it a TensorRT, a kind of board, and a way to behave."""
         banner = BANNERS[version]
         for name, text in {
-            "help.txt": f"&&&& RUNNING TensorRT.trtexec {banner} # trtexec --help\n=== Model Options ===\n{OPTIONS[version]}\n",
+            "help.txt": f"&&&& RUNNING TensorRT.trtexec {banner} # trtexec --help\n{OPTIONS[version]}\n",
             "summary.txt": summary(version, latency),
             "times.json": json.dumps(times(version)),
             "profile.json": json.dumps(PROFILE),
@@ -200,7 +201,7 @@ echo "&&&& PASSED TensorRT.trtexec {banner} # trtexec $*"
 
     def left(self) -> list[Path]:
         """What lies about in its folder for temporary files."""
-        return list(self.temporary.iterdir())
+        return list(self.temporary.glob("zoo-bench.*"))
 
     @property
     def path(self) -> str:
@@ -241,7 +242,7 @@ def sshd(root: Path, board: StandIn):
         **{"Port": port, "ListenAddress": "127.0.0.1", "HostKey": root / "host_key", "PidFile": "none"},
         **{"AuthorizedKeysFile": root / "authorized_keys", "StrictModes": "no", "UsePAM": "no"},
         **{"PasswordAuthentication": "no", "KbdInteractiveAuthentication": "no", "PermitRootLogin": "yes"},
-        "SetEnv": f"PATH={board.path} TMPDIR={board.temporary}",
+        "SetEnv": f"PATH={board.path} TMPDIR={board.temporary} HOME={root}",
     }
     (root / "sshd_config").write_text("".join(f"{key} {value}\n" for key, value in config.items()))
     with (root / "log").open("wb") as log:

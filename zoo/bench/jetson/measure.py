@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zoo.bench.jetson import samples, tegrastats, trtexec
 from zoo.bench.jetson.board import Board
 from zoo.bench.jetson.remote import Done, Folder, Shell, folder
 from zoo.bench.jetson.samples import Times
 from zoo.bench.jetson.trtexec import Trtexec
+from zoo.bench.rows import timings
 from zoo.errors import DeviceError
 
 MOST_TIMES = 64 << 20
+MOST_LOG = 1 << 19
 MOST_SAMPLES_KEPT = 1000
 # trtexec's exit status, behind its last line
 _EXIT = re.compile(r"^[\d.]+ zoo-exit (\d{1,3})$", re.MULTILINE)
@@ -93,7 +96,7 @@ def _measure(
     model, engine = made / "model.onnx", made / "model.engine"
     shell.put(onnx, model)
     build = trtexec.build_command(tool, model, engine, settings.half)
-    built = _spans(_checked(shell.run(_script(made, build, "", settings), settings.build_limit_s), tool))
+    built = _spans(_checked(shell.run(_script(made, build, "", settings), settings.build_limit_s, MOST_LOG), tool))
     runs = [_timed(shell, board, tool, settings, made) for _ in range(settings.processes)]
     row: dict[str, Any] = {
         "precision": _precision(tool, settings),
@@ -104,7 +107,7 @@ def _measure(
     }
     if settings.profile:
         command = trtexec.profile_command(tool, engine, made / "profile.json")
-        _checked(shell.run(_script(made, command, "", settings), settings.run_limit_s), tool)
+        _checked(shell.run(_script(made, command, "", settings), settings.run_limit_s, MOST_LOG), tool)
         row["layers"] = samples.read_profile(shell.get(made / "profile.json"))
     return row
 
@@ -114,7 +117,9 @@ def _timed(shell: Shell, board: Board, tool: Trtexec, settings: Settings, made: 
     command = trtexec.time_command(
         tool, made / "model.engine", target, settings.runs, settings.seconds, settings.warmup_ms
     )
-    text = _checked(shell.run(_script(made, command, board.tegrastats, settings), settings.run_limit_s), tool).text
+    text = _checked(
+        shell.run(_script(made, command, board.tegrastats, settings), settings.run_limit_s, MOST_LOG), tool
+    ).text
     times = samples.read_times(shell.get(target, MOST_TIMES))
     printed = samples.read_summary(text).get("Latency", {}).get("median")
     median = float(np.median(times.latency))
@@ -174,15 +179,13 @@ def _precision(tool: Trtexec, settings: Settings) -> str:
 
 
 def _latency(times: Sequence[Times], window_s: float) -> dict[str, Any]:
-    latency = np.concatenate([item.latency for item in times])
-    kept = latency[np.linspace(0, len(latency) - 1, min(len(latency), MOST_SAMPLES_KEPT)).astype(int)]
-    row: dict[str, Any] = {
-        **samples.percentiles(latency),
+    row: dict[str, Any] = timings([item.latency.tolist() for item in times])
+    row["samples_ms"] = [_thinned(item.latency) for item in times]
+    row |= {
         "includes": times[0].includes,
-        "runs": len(latency),
-        "processes_p50_ms": [float(np.median(item.latency)) for item in times],
-        "samples_ms": [round(float(sample), 4) for sample in kept],
-        "ms_per_second": float(np.median(latency)) / window_s,
+        "ms_per_second": row["p50_ms"] / window_s,
+        # a window must have been seen whole, then computed
+        "first_reading_s": window_s + row["p50_ms"] / 1e3,
         "windows_per_second": sum(len(item.latency) for item in times) / sum(item.span_s for item in times),
         "compute": samples.percentiles(np.concatenate([item.compute for item in times])),
         "copy_to_gpu": samples.percentiles(np.concatenate([item.h2d for item in times])),
@@ -194,6 +197,12 @@ def _latency(times: Sequence[Times], window_s: float) -> dict[str, Any]:
     return row
 
 
+def _thinned(values: NDArray[np.float64]) -> list[float]:
+    """Evenly over the run, since a fast model has a hundred thousand."""
+    kept = np.linspace(0, len(values) - 1, min(len(values), MOST_SAMPLES_KEPT)).astype(int)
+    return [round(float(value), 4) for value in values[kept]]
+
+
 def _power(runs: Sequence[_Run]) -> dict[str, Any]:
     """Power, temperature, load and memory of the first run whose span is known."""
     run = next((run for run in runs if run.busy is not None), None)
@@ -203,7 +212,10 @@ def _power(runs: Sequence[_Run]) -> dict[str, Any]:
     if len(busy) < _LEAST_POWER_SAMPLES:
         return {"power": None, "power_reason": f"only {len(busy)} samples of tegrastats in the run: give it longer"}
     still = [sample for at, sample in run.power if run.idle[0] <= at <= run.idle[1]]
-    row: dict[str, Any] = {"power": asdict(tegrastats.energy(run.power, run.idle, run.busy, len(run.times.latency)))}
+    energy = tegrastats.energy(run.power, run.idle, run.busy, len(run.times.latency))
+    row: dict[str, Any] = {"power": asdict(energy)}
+    if energy.joule_per_window is not None:
+        row["energy_j"] = energy.joule_per_window
     sensors = dict.fromkeys(name for sample in busy for name in sample.temperatures)
     row["temperature_c"] = {name: max(sample.temperatures.get(name, -np.inf) for sample in busy) for name in sensors}
     loads = [sample.gpu_load for sample in busy if sample.gpu_load is not None]

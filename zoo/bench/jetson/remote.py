@@ -12,10 +12,11 @@ import selectors
 import shlex
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,11 +27,12 @@ from zoo.errors import DeviceError, UsageError
 MOST_BYTES = 8 << 20
 _STDERR_BYTES = 1 << 16
 _SSH_FAILED = 255
+_CONNECT_S = 15.0
 # given first, since ssh keeps the first value of an option: no configuration can loosen them
 _SSH_OPTIONS = (
     *("BatchMode=yes", "StrictHostKeyChecking=yes", "ConnectTimeout=10", "ServerAliveInterval=10"),
     *("ServerAliveCountMax=3", "ForwardAgent=no", "ForwardX11=no", "ClearAllForwardings=yes"),
-    *("PermitLocalCommand=no", "ControlMaster=no", "ControlPath=none", "EscapeChar=none"),
+    *("PermitLocalCommand=no", "ControlPersist=no", "EscapeChar=none"),
 )
 _FOLDER = re.compile(r"/(?:[\w.+-]+/)*zoo-bench\.[A-Za-z0-9]{8,20}", re.ASCII)
 
@@ -56,11 +58,13 @@ class Shell:
         host: `user@board`, or a name of the ssh configuration; None is this machine.
         port: of its ssh server.
         options: further `Key=value` options of ssh.
+        control: socket of a connection that is held open for it (`connected`).
     """
 
     host: str | None = None
     port: int | None = None
-    options: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] = ()
+    control: str = "none"
 
     def __post_init__(self) -> None:
         if self.host is not None and not re.fullmatch(r"[A-Za-z0-9_][\w.@:%+-]*", self.host):
@@ -80,9 +84,12 @@ class Shell:
         """Arguments that run a script of sh there."""
         if self.host is None:
             return ["/bin/sh", "-c", script]
+        return [*self._ssh("ControlMaster=no"), "--", self.host, f"exec sh -c {shlex.quote(script)}"]
+
+    def _ssh(self, master: str) -> list[str]:
+        every = (*_SSH_OPTIONS, master, f"ControlPath={self.control}", *self.options)
         port = ["-p", str(self.port)] if self.port else []
-        options = [part for option in (*_SSH_OPTIONS, *self.options) for part in ("-o", option)]
-        return ["ssh", "-T", *options, *port, "--", self.host, f"exec sh -c {shlex.quote(script)}"]
+        return ["ssh", "-T", *(part for option in every for part in ("-o", option)), *port]
 
     def run(self, script: str, limit_s: float = 60.0, most: int = MOST_BYTES, stdin: BinaryIO | None = None) -> Done:
         """Run a script of sh and wait for it.
@@ -104,7 +111,7 @@ class Shell:
             ) from error
         except OverflowError as error:
             raise DeviceError(
-                f"{self.name} sent more than {most / 1e6:.0f} MB where a report was expected: its trtexec or "
+                f"{self.name} sent more than {most / 1e6:.1f} MB where a report was expected: its trtexec or "
                 "tegrastats is not NVIDIA's."
             ) from error
         if self.host is not None and code == _SSH_FAILED:
@@ -190,6 +197,34 @@ class Folder:
 
     def __truediv__(self, name: str) -> str:
         return f"{self.path}/{name}"
+
+
+@contextmanager
+def connected(shell: Shell) -> Iterator[Shell]:
+    """Hold one connection open for all commands, since a handshake costs a small board a second each time.
+
+    Where it cannot be held, or breaks off, every command makes its own, and says what is wrong.
+    """
+    if shell.host is None:
+        yield shell
+        return
+    with tempfile.TemporaryDirectory(prefix="zoo-ssh-") as private:
+        held = replace(shell, control=f"{private}/control")
+        # a socket's name has at most 107 bytes, some of which ssh takes for a temporary suffix
+        if len(held.control) > 85:
+            yield shell
+            return
+        quiet = subprocess.DEVNULL
+        arguments = [*held._ssh("ControlMaster=yes"), "-N", "--", shell.host]
+        master = subprocess.Popen(arguments, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+        try:
+            end = time.monotonic() + _CONNECT_S
+            while master.poll() is None and not Path(held.control).exists() and time.monotonic() < end:
+                time.sleep(0.02)
+            yield held
+        finally:
+            master.terminate()
+            master.wait()
 
 
 @contextmanager

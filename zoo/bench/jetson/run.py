@@ -15,7 +15,7 @@ from typing import Any
 from zoo.bench.environment import environment
 from zoo.bench.jetson.board import find_trtexec, look
 from zoo.bench.jetson.measure import Settings, measure
-from zoo.bench.jetson.remote import Shell
+from zoo.bench.jetson.remote import Shell, connected
 from zoo.bench.results import SCHEMA
 from zoo.bench.run import choose
 from zoo.bench.suite import Suite
@@ -46,11 +46,22 @@ def run_jetson(
         DeviceError: no way to the board, no trtexec on it, or this machine is no Jetson.
     """
     models = choose(suite.models)
+    with connected(shell) as held:
+        return _run(suite, name, models, held, settings or from_suite(suite), each)
+
+
+def _run(
+    suite: Suite,
+    name: str,
+    models: list[str],
+    shell: Shell,
+    settings: Settings,
+    each: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
     board = look(shell)
     if shell.host is None and not board.is_jetson and not board.trtexec:
         raise DeviceError("This machine is not a Jetson: name one with --host user@board.")
     tool = find_trtexec(shell, board)
-    settings = settings or from_suite(suite)
     report: dict[str, Any] = {
         "schema": SCHEMA,
         "suite": name,

@@ -30,7 +30,7 @@ _CAUSES = (
         "ssh does not take these options ({line}): check --ssh-option.",
     ),
     (
-        r"closed by|reset by|[Bb]roken pipe|not responding|Disconnected|disconnect|^\s*$",
+        r"closed by|master failed|reset by|[Bb]roken pipe|not responding|[Dd]isconnect|^\s*$",
         "The connection to {host} broke off in mid-run ({line}): check its power supply and network, then try again.",
     ),
 )
