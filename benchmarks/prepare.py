@@ -21,24 +21,19 @@ import h5py
 RUN = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def prepare(data: Path, out: Path, workers: int, *more: str, cores: int | None = None) -> tuple[float, float]:
-    """Seconds, and peak resident MB of the largest process."""
+def prepare(data: Path, out: Path, workers: int, *more: str, cores: int) -> tuple[float, float, float]:
+    """Seconds, seconds of processor time, and peak resident MB of the largest process."""
     command = [sys.executable, "-c", RUN, "prepare", "--data", "folder", "--root", str(data), "--out", str(out)]
     allowed = sorted(os.sched_getaffinity(0))
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     start = time.perf_counter()
     process = subprocess.Popen([*command, "--workers", str(workers), *more], stdout=subprocess.DEVNULL, env=environment)
-    if cores is not None:
-        os.sched_setaffinity(process.pid, allowed[:cores])
+    os.sched_setaffinity(process.pid, allowed[:cores])
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit("zoo prepare failed")
-    return time.perf_counter() - start, max(usage.ru_maxrss, children()) / 1024
-
-
-def children() -> int:
-    """Peak of any process that has ended so far, kB."""
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    peak = max(usage.ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+    return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, peak / 1024
 
 
 def repeat(video: Path, path: Path, times: int) -> Path:
@@ -71,12 +66,10 @@ def seconds_of(out: Path) -> float:
 
 
 def folder(place: Path, video: Path, copies: int) -> Path:
-    """A data set of links to one video."""
+    """A data set of copies of one video."""
     place.mkdir()
     for i in range(copies):
-        (place / f"p{i}_{video.name}").hardlink_to(video) if video.stat().st_dev == place.stat().st_dev else (
-            place / f"p{i}_{video.name}"
-        ).write_bytes(video.read_bytes())
+        (place / f"p{i}_{video.name}").write_bytes(video.read_bytes())
     return place
 
 
@@ -88,36 +81,37 @@ def main() -> None:
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        nothing = folder(place / "none", args.video, 0)
         start = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import zoo.commands.prepare"], check=True)
         idle = time.perf_counter() - start
-        del nothing
         data = folder(place / "data", args.video, args.copies)
         print(f"start-up of the program {idle:.1f} s, left out below")
         for name, more in {"traces": (), "crops 72x72": ("--regions", "none", "--crop", "72")}.items():
             taken = {}
             for workers in (1, 2):
                 out = place / f"{name}{workers}"
-                wall, memory = prepare(data, out, workers, *more, cores=workers)
+                wall, processor, memory = prepare(data, out, workers, *more, cores=workers)
                 taken[workers] = wall - idle
-                rate = seconds_of(out) / taken[workers]
+                length = seconds_of(out)
                 print(
-                    f"{name}, {workers} worker(s) on {workers} core(s): {rate:5.1f} x real time, peak {memory:.0f} MB"
+                    f"{name}, {workers} worker(s) on {workers} core(s): {length / taken[workers]:.1f} x real time "
+                    f"({length / (processor - idle):.1f} a second of processor time), peak {memory:.0f} MB"
                 )
             print(f"{name}: 2 workers are {taken[1] / taken[2]:.2f} times as fast as 1")
             if "crop" in name:
                 show_size(place / f"{name}1")
         long = folder(place / "long", repeat(args.video, place / "long.mp4", args.longer), 1)
         for name, one in {"as it is": folder(place / "short", args.video, 1), f"{args.longer} x": long}.items():
-            code = f"{RUN}".replace("sys.exit(", "code = (").replace("; code", "; code")
             out = place / f"memory {name}"
-            print(f"video {name}: peak {memory_of(code, one, out):.0f} MB for {seconds_of(out):.0f} s of video")
+            print(f"video {name}: peak {memory_of(one, out):.0f} MB for {seconds_of(out):.0f} s of video")
 
 
-def memory_of(code: str, data: Path, out: Path) -> float:
+def memory_of(data: Path, out: Path) -> float:
     """Peak resident MB of a process that prepares traces."""
-    told = code + "; import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    told = (
+        "import resource, sys; from zoo.cli import main; main(sys.argv[1:]); "
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
     command = [sys.executable, "-c", told, "prepare", "--data", "folder", "--root", str(data), "--out", str(out)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1]) / 1024
 
