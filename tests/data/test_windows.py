@@ -1,5 +1,6 @@
 """Windows: placed by time stamps, cut on the model's frame grid, unknown labels as NaN."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -88,3 +89,24 @@ def test_lost_windows_are_counted():
     windows = RecordedWindows([prepared(lost=(10.0, 20.0))], Traces(240, ("face",)), hop=1.0)
     assert windows.left_out > 0 and len(windows) > 0
     assert all(windows[i]["mask"].mean() >= 0.95 for i in range(len(windows)))
+
+
+def test_heart_rate_comes_from_the_contact_beats_where_no_label_says_it():
+    made = prepared(seconds=40.0)
+    times = made.labels.signals["ppg"].times
+    made = replace(made, labels=Labels({"ppg": Series(times, np.sin(2 * np.pi * 1.3 * times) ** 3)}))
+    windows = RecordedWindows([made], Traces(600, ("face",)), hop=5.0)
+    assert windows[1]["targets"]["heart_rate"] == pytest.approx(78.0, abs=0.3)
+    assert windows.targets(1) == pytest.approx(windows[1]["targets"], nan_ok=True)
+
+
+def test_a_label_that_changes_is_averaged_over_the_window():
+    made = prepared()
+    seconds = np.arange(30.0)
+    made = replace(
+        made, labels=Labels({"heart_rate": Series(seconds, 60 + seconds), "spo2": Series(seconds, 0 * seconds + 97)})
+    )
+    targets = cut(made, 5.0, Traces(300, ("face",)))["targets"]
+    assert targets["heart_rate"] == pytest.approx(60 + np.arange(5, 15).mean())
+    assert targets["spo2"] == 97.0
+    assert targets["age"] == 33.0

@@ -231,7 +231,7 @@ class VitalsDataModule(L.LightningDataModule):
         return listing
 
     def _recordings(self, source: Source, stage: Stage) -> list[Recording]:
-        key = f"{source.name}:{source.root}"
+        key = f"{source.name}:{source.root}:{sorted(source.options.items())}"
         if key not in self._listings:
             self._listings[key] = self._listing(source)
             self.failed += self._listings[key].skipped

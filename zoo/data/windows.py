@@ -11,7 +11,8 @@ import numpy as np
 
 from zoo.data.recording import Labels, Recording
 from zoo.data.stored import StoredCrops, StoredTraces
-from zoo.spec import TARGETS, WAVEFORMS, Clip, Input
+from zoo.data.targets import beats_of, heart_rate, window_targets
+from zoo.spec import WAVEFORMS, Clip, Input
 
 
 class Sample(TypedDict):
@@ -89,12 +90,10 @@ def cut(prepared: Prepared, start: float, input: Input, frames: int | None = Non
     grid = start + _steps(frames or input.frames, input.fps)
     place = _between(prepared.times, grid)
     nearest = np.where(place.share > 0.5, place.right, place.left)
-    targets = dict.fromkeys(TARGETS, np.nan)
-    targets.update((name, float(value)) for name, value in prepared.recording.targets.items() if name in targets)
     return Sample(
         input=_clip(prepared, nearest, input) if isinstance(input, Clip) else _colours(prepared, grid, place),
         waveforms={name: _label(prepared.labels, name, grid) for name in WAVEFORMS},
-        targets=targets,
+        targets=window_targets(prepared.recording, prepared.labels, start, len(grid) / input.fps),
         mask=prepared.found[nearest],
         person=f"{prepared.recording.dataset}/{prepared.recording.person}",
         recording=prepared.recording.name,
@@ -193,6 +192,7 @@ class RecordedWindows:
         self.recordings = [_of_regions(prepared, input) for prepared in recordings]
         self.input = input
         self.left_out = 0
+        self._beats: dict[int, np.ndarray] = {}
         starts: list[list[float]] = []
         for prepared in self.recordings:
             length = input.frames / input.fps
@@ -212,11 +212,26 @@ class RecordedWindows:
         return len(self._start)
 
     def __getitem__(self, index: int) -> Sample:
-        return cut(self.recordings[self._recording[index]], float(self._start[index]), self.input)
+        sample = cut(self.recordings[self._recording[index]], float(self._start[index]), self.input)
+        self._add_heart_rate(sample["targets"], index)
+        return sample
 
     def targets(self, index: int) -> dict[str, float]:
-        """Targets of a window, by name, without reading it."""
-        return dict(self.recordings[self._recording[index]].recording.targets)
+        """Targets of a window, by name, without reading its video."""
+        prepared = self.recordings[self._recording[index]]
+        length = self.input.frames / self.input.fps
+        targets = window_targets(prepared.recording, prepared.labels, float(self._start[index]), length)
+        self._add_heart_rate(targets, index)
+        return targets
+
+    def _add_heart_rate(self, targets: dict[str, float], index: int) -> None:
+        """From the contact beats, where no label says it; beats are found once a recording, when first asked for."""
+        which = int(self._recording[index])
+        if np.isnan(targets["heart_rate"]) and "ppg" in self.recordings[which].labels.signals:
+            if which not in self._beats:
+                self._beats[which] = beats_of(self.recordings[which].labels)
+            length = self.input.frames / self.input.fps
+            targets["heart_rate"] = heart_rate(self._beats[which], float(self._start[index]), length)
 
 
 def _of_regions(prepared: Prepared, input: Input) -> Prepared:
