@@ -112,7 +112,8 @@ PASS = """
 if [ -n "$engine" ]; then [ -s "$model" ] || fail "cannot open the model"; echo plan > "$engine"; fi
 if [ -n "$times" ]; then
   [ -s "$loaded" ] || fail "cannot open the engine"
-  echo "[I] Starting inference"; touch busy; sleep 0.7; echo "[I] Timing trace has 60 queries over 0.6 s"; rm busy
+  echo "[I] Starting inference"; touch busy; sleep 0.8; echo "[I] Timing trace has 60 queries over 0.6 s"
+  sleep 0.2; rm busy
   cat times.json > "$times"; cat summary.txt
 fi
 [ -z "$profile" ] || cat profile.json > "$profile"

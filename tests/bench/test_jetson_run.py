@@ -42,7 +42,7 @@ def test_a_real_model_on_the_board_itself_after_a_broken_one(programs, tmp_path)
     assert row["state"] == "ok" and row["runtime"] == "tensorrt" and row["trained"]
     assert row["p50_ms"] == pytest.approx(texts.LATENCY)
     assert row["ms_per_second"] == pytest.approx(texts.LATENCY / row["window_s"])
-    assert row["parity"] < 1e-3 and row["file_bytes"] > 0 and row["power"]["run_w"] == 5
+    assert row["parity"] < 1e-3 and row["file_bytes"] > 0 and row["power"]["run_w"] == pytest.approx(5, rel=0.1)
     assert cells(row)[0] == "green" and "10" in "".join(cells(row))
     assert programs.left() == []
 
