@@ -8,13 +8,26 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("rppg-zoo", "torch", "lightning", "numpy", "onnxruntime", "openvino")
+PACKAGES = (
+    "rppg-zoo",
+    "torch",
+    "lightning",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "av",
+    "opencv-python-headless",
+)
+# what decides how fast low precision is
+FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
 
 
 def environment() -> dict[str, Any]:
     """Machine, versions and load, as plain values."""
     return {
         "cpu": _cpu(),
+        "features": _features(),
         "cores": os.cpu_count(),
         "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -30,6 +43,14 @@ def _cpu() -> str:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+def _features() -> list[str]:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.lower().startswith(("flags", "features")):
+            present = set(line.partition(":")[2].split())
+            return [name for name in FEATURES if name in present]
+    return []
 
 
 def _read(path: str) -> str | None:

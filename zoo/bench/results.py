@@ -1,102 +1,190 @@
-"""What a bench run found: rows, files, and the table on screen."""
+"""What a bench run found: files, and the table on screen."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from zoo.checkpoints import write_whole
+from zoo.errors import DataError
 
-SCHEMA = 1
+# 2: rows by model and runtime, intervals over processes, doubts
+SCHEMA = 2
+LARGEST = 1 << 28
 
-COLUMNS = {
-    "model": "model",
-    "parameters": "params",
-    "macs": "MMAC",
-    "size_bytes": "MB",
-    "p50_ms": "p50 ms",
-    "p90_ms": "p90 ms",
-    "p99_ms": "p99 ms",
-    "ms_per_second": "ms/s",
-    "peak_memory_bytes": "peak MB",
-    "heart_rate_mae": "HR MAE",
-    "heart_rate_within_3": "within 3",
-}
 CSV_COLUMNS = (
-    *("model", "state", "reason", "runtime", "device", "trained", "parameters", "network_parameters", "macs", "flops"),
-    *("size_bytes", "window_s", "first_ms", "p50_ms", "p90_ms", "p99_ms", "runs", "ms_per_second", "start_s"),
-    *("peak_memory_bytes", "heart_rate_mae", "heart_rate_within_3", "heart_rate_naive_mae"),
-    *("heart_rate_naive_within_3", "ppg_r"),
+    *("model", "runtime", "device", "state", "reason", "trained", "parameters", "network_parameters", "macs", "flops"),
+    *("size_bytes", "file_bytes", "window_s", "start_s", "first_ms", "p50_ms", "p50_low_ms", "p50_high_ms", "p90_ms"),
+    *("p99_ms", "runs", "processes", "ms_per_second", "ms_per_second_at_hop", "first_reading_s", "lookahead_s"),
+    *("peak_memory_bytes", "energy_j", "others", "spread", "overhead_ms", "waveform_r", "heart_rate_change"),
+    *("heart_rate_mae", "heart_rate_within_3", "heart_rate_naive_mae", "heart_rate_naive_within_3", "ppg_r"),
 )
+PIPELINE_COLUMNS = (
+    *("model", "runtime", "device", "state", "reason", "clip_s", "wall_s", "wall_low_s", "wall_high_s"),
+    *("times_real_time", "start_s", "peak_memory_bytes", "decode", "face", "regions", "model_s", "rates", "other"),
+)
+PUBLISHED_COLUMNS = ("system", "what", "published", "ours", "unit", "ratio", "why", "state", "reason")
+CSV_BY_KIND = {"models": CSV_COLUMNS, "pipeline": PIPELINE_COLUMNS, "published": PUBLISHED_COLUMNS}
 
 
-def write(folder: Path, report: dict[str, Any]) -> tuple[Path, Path]:
-    """Write `bench.json` (everything) and `bench.csv` (a row a model); each appears whole or not at all."""
+def write(folder: Path, report: dict[str, Any]) -> tuple[Path, ...]:
+    """Write `bench.json` (everything), `bench.csv` (a row a model) and `bench.html`; each appears whole or not at all.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    from zoo.bench.report import html
+
     folder.mkdir(parents=True, exist_ok=True)
-    table = io.StringIO()
-    writer = csv.DictWriter(table, CSV_COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    for row in report["rows"]:
-        writer.writerow({**row, **row.get("worth", {})})
-    paths = folder / "bench.json", folder / "bench.csv"
-    write_whole(paths[0], (json.dumps(report, indent=1) + "\n").encode())
-    write_whole(paths[1], table.getvalue().encode())
+    paths = folder / "bench.json", folder / "bench.csv", folder / "bench.html"
+    contents = json.dumps(report, indent=1) + "\n", to_csv(report), html(report)
+    for path, content in zip(paths, contents, strict=True):
+        write_whole(path, content.encode())
     return paths
 
 
-def show(report: dict[str, Any]) -> None:
-    """Print the table; an untrained model has no accuracy, and the naive row stands last."""
-    from rich.console import Console
-    from rich.table import Table
+def to_csv(report: dict[str, Any]) -> str:
+    """A line a row; what a row holds apart (accuracy, parity, stages) in columns of its own."""
+    table = io.StringIO()
+    writer = csv.DictWriter(table, CSV_BY_KIND[report.get("kind", "models")], extrasaction="ignore")
+    writer.writeheader()
+    for row in report["rows"]:
+        inner = {**as_mapping(row.get("parity")), **row.get("worth", {}), **row.get("stages_s", {})}
+        inner["model_s"] = inner.pop("model", "")
+        writer.writerow({key: _harmless(value) for key, value in {**inner, **row}.items()})
+    return table.getvalue()
 
-    # a table cut off at the edge of a narrow terminal would hide figures
-    console = Console(width=max(Console().width, 118))
-    machine = report["environment"]
-    table = Table(
-        title=f"{report['device']} ({machine['cpu']}), {report['threads']} thread(s), suite {report['suite']}"
-    )
-    for i, title in enumerate(COLUMNS.values()):
-        table.add_column(title, justify="left" if i == 0 else "right", no_wrap=True)
-    for row in report["rows"]:
-        table.add_row(*cells(row))
-    naive = naive_row(report["rows"])
-    if naive:
-        empty = [""] * (len(COLUMNS) - 3)
-        table.add_row("naive (median of others)", *empty, f"{naive[0]:.2f}", f"{100 * naive[1]:.0f} %", style="dim")
-    console.print(table)
-    console.print(
-        f"accuracy on {describe_data(report['data'])}; latency of one window, model alone; ms/s = per second of video",
-        style="dim",
-    )
-    for row in report["rows"]:
-        if row["state"] != "ok":
-            console.print(f"{row['model']}: {row['reason']}", style="red")
+
+def as_mapping(value: Any) -> dict[str, Any]:
+    """The mapping, or an empty one: a board's parity is a number."""
+    return value if isinstance(value, dict) else {}
+
+
+def _harmless(value: Any) -> Any:
+    """A text that a spreadsheet would run as a formula gets a quote before it."""
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+def read(path: Path) -> dict[str, Any]:
+    """A report, checked.
+
+    Raises:
+        DataError: missing, damaged, or of another schema.
+    """
+    path = path / "bench.json" if path.is_dir() else path
+    try:
+        if path.stat().st_size > LARGEST:
+            raise DataError(f"'{path}' is too large to be a bench result.")
+        report = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise DataError(f"The result '{path}' cannot be read ({error.strerror}): give a bench.json.") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"'{path}' is not a bench result ({error}): give a bench.json.") from error
+    schema = report.get("schema") if isinstance(report, dict) else None
+    if schema != SCHEMA:
+        raise DataError(
+            f"'{path}' has result schema {schema}, this zoo reads {SCHEMA}: measure again with 'zoo bench'."
+        )
+    rows = report.get("rows")
+    needed = {"state", "system" if report.get("kind") == "published" else "model"}
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and needed <= set(row) for row in rows):
+        raise DataError(f"'{path}' is damaged: its rows are not rows of a bench.")
+    return report
+
+
+def stored() -> Path:
+    """The folder of the results that travel with the project."""
+    inside = Path(str(files("zoo"))) / "_shipped" / "results"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "benchmarks" / "results"
+
+
+def keep(folder: Path, report: dict[str, Any]) -> list[Path]:
+    """Write one file for each runtime of a report: `SUITE_DEVICE_RUNTIME_VERSION.json`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    version = report["environment"].get("versions", {}).get("rppg-zoo", "0")
+    device = f"{report['device']}-{report['environment'].get('cpu', '')}"
+    paths = []
+    for runtime in dict.fromkeys(row.get("runtime", "all") for row in report["rows"]):
+        rows = [row for row in report["rows"] if row.get("runtime", "all") == runtime]
+        name = "_".join(map(_slug, (Path(report["suite"]).stem, device, runtime, version)))
+        paths.append(folder / f"{name}.json")
+        write_whole(paths[-1], (json.dumps({**report, "rows": rows}, indent=1) + "\n").encode())
+    return paths
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "x"
+
+
+def read_all(places: Sequence[Path]) -> list[tuple[Path, dict[str, Any]]]:
+    """All results of some files and folders; those that travel with the project if none are given.
+
+    Raises:
+        DataError: there are none, or one is damaged.
+    """
+    paths: list[Path] = []
+    for place in places or [stored()]:
+        paths += sorted(place.glob("*.json")) if place.is_dir() else [place]
+    if not paths:
+        raise DataError("There are no bench results: run 'zoo bench' and give its folder, such as runs/bench.")
+    return [(path, read(path)) for path in paths]
+
+
+Format = Callable[[dict[str, Any]], str]
+
+
+def _number(key: str, form: str, scale: float = 1.0) -> Format:
+    return lambda row: "" if row.get(key) is None else format(row[key] * scale, form)
+
+
+def _worth(key: str, form: str, scale: float = 1.0, unit: str = "") -> Format:
+    return lambda row: "" if key not in row.get("worth", {}) else format(row["worth"][key] * scale, form) + unit
+
+
+def _macs(row: dict[str, Any]) -> str:
+    return _number("macs", ",.1f", 1e-6)(row) + ("*" if row.get("uncounted") else "")
+
+
+def _accuracy(row: dict[str, Any]) -> str:
+    return _worth("heart_rate_mae", ".2f")(row) or ("" if row.get("trained", True) else "untrained")
+
+
+def _interval(row: dict[str, Any]) -> str:
+    """Half of the interval in per cent of the figure."""
+    if row.get("p50_high_ms") is None or not row.get("p50_ms"):
+        return ""
+    return f"{50 * (row['p50_high_ms'] - row['p50_low_ms']) / row['p50_ms']:.0f} %"
+
+
+COLUMNS: dict[str, Format] = {
+    "model": lambda row: row["model"],
+    "runtime": lambda row: row.get("runtime", ""),
+    "params M": _number("parameters", ".3f", 1e-6),
+    "MMAC": _macs,
+    "MB": _number("size_bytes", ".2f", 1e-6),
+    "p50 ms": _number("p50_ms", ".2f"),
+    "±": _interval,
+    "p99 ms": _number("p99_ms", ".2f"),
+    "cold ms": _number("first_ms", ".1f"),
+    "ms/s": _number("ms_per_second", ".3f"),
+    "peak MB": _number("peak_memory_bytes", ".0f", 1e-6),
+    "start s": _number("start_s", ".2f"),
+    "HR MAE": _accuracy,
+    "within 3": _worth("heart_rate_within_3", ".0f", 100, " %"),
+}
 
 
 def cells(row: dict[str, Any]) -> list[str]:
-    """One row as text."""
+    """One row as text, in the order of `COLUMNS`."""
     if row["state"] != "ok":
-        return [row["model"], "failed", *[""] * (len(COLUMNS) - 2)]
-    worth = row.get("worth", {})
-    accuracy = (
-        [f"{worth['heart_rate_mae']:.2f}", f"{100 * worth['heart_rate_within_3']:.0f} %"]
-        if "heart_rate_mae" in worth
-        else ["untrained" if not row["trained"] else "", ""]
-    )
-    return [
-        row["model"],
-        f"{row['parameters'] / 1e6:.3f} M",
-        f"{row['macs'] / 1e6:,.1f}" + ("*" if row["uncounted"] else ""),
-        f"{row['size_bytes'] / 1e6:.2f}",
-        *(f"{row[key]:.2f}" for key in ("p50_ms", "p90_ms", "p99_ms")),
-        f"{row['ms_per_second']:.3f}",
-        f"{row['peak_memory_bytes'] / 1e6:.0f}" if "peak_memory_bytes" in row else "",
-        *accuracy,
-    ]
+        return [row["model"], row.get("runtime", ""), "failed", *[""] * (len(COLUMNS) - 3)]
+    return [form(row) for form in COLUMNS.values()]
 
 
 def naive_row(rows: Sequence[dict[str, Any]]) -> tuple[float, float] | None:

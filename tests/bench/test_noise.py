@@ -1,0 +1,55 @@
+"""Others' share of the cores, and energy counters, by figures that are known."""
+
+import os
+import time
+
+import pytest
+
+from zoo.bench import noise
+from zoo.bench.energy import rapl
+from zoo.bench.rows import noise as noise_of
+
+
+def test_pinning_binds_this_process_alone_to_cores():
+    if not hasattr(os, "sched_setaffinity"):
+        pytest.skip("this system has no core binding")
+    before = os.sched_getaffinity(0)
+    try:
+        cores = noise.pin(1)
+        assert os.sched_getaffinity(0) == set(cores) and len(cores) == 1
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def test_others_share_is_what_the_cores_did_beside_us(tmp_path, monkeypatch):
+    stat = tmp_path / "stat"
+    tick = os.sysconf("SC_CLK_TCK")
+    stat.write_text("cpu 0\ncpu0 100 0 0 0 0 0 0 0\ncpu1 100 0 0 0 0 0 0 0\nintr 5\n")
+    monkeypatch.setattr(noise, "STAT", stat)
+    watch = noise.Watch([1])
+    time.sleep(0.2)
+    stat.write_text(f"cpu0 9999 0 0 0 0 0 0 0\ncpu1 100 0 {round(0.1 * tick)} 0 0 0 0 0\n")
+    assert watch.others() == pytest.approx(0.5, abs=0.25)
+    monkeypatch.setattr(noise, "STAT", tmp_path / "none")
+    assert noise.Watch([0]).others() is None
+
+
+def test_noisy_rows_say_so():
+    quiet = noise_of([0.01, None], [[1.0], [1.02]])
+    assert quiet["doubts"] == []
+    loud = noise_of([0.3, 0.3], [[1.0], [1.5]])
+    assert loud["doubts"] == ["others took 30 % of the cores", "processes differ by 50 %"]
+
+
+def test_energy_counters_add_up_and_unwrap(tmp_path):
+    for number, start in ((0, 900), (1, 50)):
+        package = tmp_path / f"intel-rapl:{number}"
+        package.mkdir()
+        (package / "max_energy_range_uj").write_text("1000\n")
+        (package / "energy_uj").write_text(f"{start}\n")
+    (tmp_path / "intel-rapl:0:0").mkdir()
+    read = rapl(tmp_path)
+    (tmp_path / "intel-rapl:0" / "energy_uj").write_text("100\n")
+    (tmp_path / "intel-rapl:1" / "energy_uj").write_text("70\n")
+    assert read() == pytest.approx(220e-6)
+    assert rapl(tmp_path / "none") is None

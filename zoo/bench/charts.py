@@ -1,0 +1,169 @@
+"""Charts as SVG text, drawn by hand: a scatter with a Pareto front, and bars of shares. All text is escaped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 620, 380
+LEFT, RIGHT, TOP, BOTTOM = 62, 20, 34, 52
+# where a name may stand below (or above) the middle of its mark
+OFFSETS = (4, 16, -8, 28, -20, 40, -32, 52, -44)
+COLOURS = ("#2563a8", "#c2571a", "#2e7d4f", "#8a4fa3", "#b0304b", "#6b6b2a")
+ROW = 30
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model in a chart; lower is better on both axes.
+
+    Args:
+        x, y: position; `size` the area of its mark, in relation to the others'.
+        group: points of a group have one colour.
+    """
+
+    name: str
+    group: str
+    x: float
+    y: float
+    size: float = 0.0
+
+
+def front(points: Sequence[Point]) -> list[Point]:
+    """Those that no other point beats on both axes, by x."""
+    best: list[Point] = []
+    for point in sorted(points, key=lambda p: (p.x, p.y)):
+        if not best or point.y < best[-1].y:
+            best.append(point)
+    return best
+
+
+def scatter(points: Sequence[Point], x_title: str, y_title: str) -> str:
+    """Points over a logarithmic x, the Pareto front as a line."""
+    low, high = _decades([point.x for point in points])
+    top = max(point.y for point in points) * 1.12 or 1.0
+
+    def at(point: Point) -> tuple[float, float]:
+        x = LEFT + (math.log10(point.x) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
+        return x, HEIGHT - BOTTOM - point.y / top * (HEIGHT - TOP - BOTTOM)
+
+    groups = list(dict.fromkeys(point.group for point in points))
+    parts = _axes(low, high, top, x_title, y_title)
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(at, front(points)))
+    parts.append(f'<polyline points="{line}" fill="none" stroke="#999" stroke-dasharray="4 3"/>')
+    largest = max((point.size for point in points), default=0.0) or 1.0
+    taken = [(x - 6, y + 4, x + 6) for x, y in map(at, points)]
+    for point in sorted(points, key=lambda p: -p.size):
+        x, y = at(point)
+        radius = 4 + 12 * math.sqrt(max(point.size, 0.0) / largest)
+        colour = COLOURS[groups.index(point.group) % len(COLOURS)]
+        parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" fill-opacity="0.55" '
+            f'stroke="{colour}"><title>{escape(point.name)} ({escape(point.group)})</title></circle>'
+        )
+        parts.append(_label(point.name, x, y, radius, taken))
+    parts += [
+        f'<rect x="{LEFT + 100 * i}" y="8" width="10" height="10" fill="{COLOURS[i % len(COLOURS)]}"/>'
+        f'<text x="{LEFT + 15 + 100 * i}" y="17">{escape(_short(group, 14))}</text>'
+        for i, group in enumerate(groups)
+    ]
+    return _svg(WIDTH, HEIGHT, parts)
+
+
+def shares(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
+    """A bar a row, cut by what each part takes of it.
+
+    Args:
+        rows: a name, and the value of each part.
+    """
+    names = list(dict.fromkeys(name for _, parts in rows for name in parts))
+    left, width = 190, WIDTH - 190 - RIGHT
+    drawn = [
+        f'<rect x="{left + 88 * i}" y="4" width="10" height="10" fill="{COLOURS[i % len(COLOURS)]}"/>'
+        f'<text x="{left + 14 + 88 * i}" y="13">{escape(name)}</text>'
+        for i, name in enumerate(names)
+    ]
+    for number, (title, parts) in enumerate(rows):
+        y, x, total = 26 + ROW * number, float(left), sum(parts.values()) or 1.0
+        drawn.append(f'<text x="{left - 8}" y="{y + 15}" text-anchor="end">{escape(_short(title, 28))}</text>')
+        for i, name in enumerate(names):
+            share = parts.get(name, 0.0) / total
+            colour = COLOURS[i % len(COLOURS)]
+            drawn.append(
+                f'<rect x="{x:.1f}" y="{y}" width="{share * width:.1f}" height="20" fill="{colour}">'
+                f"<title>{escape(name)}: {100 * share:.1f} %</title></rect>"
+            )
+            if share > 0.07:
+                drawn.append(
+                    f'<text x="{x + share * width / 2:.1f}" y="{y + 14}" text-anchor="middle" fill="#fff">'
+                    f"{100 * share:.0f} %</text>"
+                )
+            x += share * width
+    return _svg(WIDTH + 70, 30 + ROW * len(rows), drawn)
+
+
+def _axes(low: float, high: float, top: float, x_title: str, y_title: str) -> list[str]:
+    bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
+    parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#555"/>']
+    for decade in range(math.floor(low), math.ceil(high) + 1):
+        for step in (1, 2, 5):
+            value = step * 10.0**decade
+            position = LEFT + (math.log10(value) - low) / (high - low) * (right - LEFT)
+            if LEFT - 1 <= position <= right + 1:
+                parts.append(f'<path d="M{position:.1f} {TOP}V{bottom}" stroke="#eee"/>')
+                parts.append(f'<text x="{position:.1f}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>')
+    grid = _step(top)
+    for i in range(int(top / grid) + 1):
+        y = bottom - i * grid / top * (bottom - TOP)
+        parts.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#eee"/>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{i * grid:g}</text>')
+    parts.append(
+        f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_title)}</text>'
+        f'<text transform="translate(16 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
+        f"{escape(y_title)}</text>"
+    )
+    return parts
+
+
+def _label(name: str, x: float, y: float, radius: float, taken: list[tuple[float, float, float]]) -> str:
+    """The name beside its mark, where it covers no other."""
+    text = _short(name, 24)
+    width = 6.2 * len(text)
+    left = x + radius + 3
+    if left + width > WIDTH:
+        left = x - radius - 3 - width
+
+    def free(place: float) -> bool:
+        covered = any(abs(place - other) < 11 and left < end and start < left + width for start, other, end in taken)
+        return TOP <= place <= HEIGHT - BOTTOM - 2 and not covered
+
+    place = next((y + offset for offset in OFFSETS if free(y + offset)), y + 4)
+    taken.append((left, place, left + width))
+    return f'<text x="{left:.1f}" y="{place:.1f}">{escape(text)}</text>'
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    low, high = math.log10(min(values)), math.log10(max(values))
+    room = max(0.08 * (high - low), 0.15)
+    # names stand at the right of their marks
+    return low - room, high + 2.5 * room
+
+
+def _step(top: float) -> float:
+    rough = top / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+
+
+def _svg(width: int, height: int, parts: Sequence[str]) -> str:
+    inside = "".join(parts)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
+        f'role="img" font-family="system-ui, sans-serif" font-size="11" fill="#222">{inside}</svg>'
+    )

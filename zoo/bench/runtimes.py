@@ -1,0 +1,209 @@
+"""Ways to run one model: each opens in a process of its own and is called with the same array.
+
+The low-precision ones lower the network alone. Preparation stays in fp32 in all of them: the pulse is smaller than a
+step of bf16 in raw colours.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo.errors import DeviceError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from zoo.module import VitalsModule
+
+Arrays = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What the bench must know of a runtime before it starts one.
+
+    Args:
+        says: in a few words.
+        needs: packages that it is made of.
+        files: what is exported for it: `whole` (one ONNX file) or `parts` (preparation and network apart).
+        devices: kinds of device that it runs on.
+    """
+
+    says: str
+    needs: tuple[str, ...]
+    files: str = ""
+    devices: tuple[str, ...] = ("cpu",)
+
+
+RUNTIMES: dict[str, Runtime] = {
+    "torch": Runtime("eager fp32", ("torch",), devices=("cpu", "cuda")),
+    "torch-bf16": Runtime("eager, network in bf16 by autocast", ("torch",), devices=("cpu", "cuda")),
+    "torch-compile": Runtime("torch.compile, fp32", ("torch",), devices=("cpu", "cuda")),
+    "onnx": Runtime("ONNX Runtime, fp32", ("onnxruntime",), "whole"),
+    "openvino": Runtime("OpenVINO, fp32", ("openvino",), "whole"),
+    "openvino-bf16": Runtime("OpenVINO, preparation fp32, network bf16", ("openvino",), "parts"),
+}
+WHOLE, PREPARE, NETWORK = "model.onnx", "prepare.onnx", "network.onnx"
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that is ready to be timed.
+
+    Args:
+        feed: brings an array (B, ...) to where the runtime wants it, outside the timed span.
+        call: one prediction; what is timed.
+        read: outputs of `call` as arrays by name.
+        synchronise: waits until the device has finished.
+        file_bytes: what lies on disk for it; None where that is the weights alone.
+    """
+
+    feed: Callable[[np.ndarray], Any]
+    call: Callable[[Any], Any]
+    read: Callable[[Any], Arrays]
+    synchronise: Callable[[], None] = lambda: None
+    file_bytes: int | None = None
+
+
+def check_runtimes(names: list[str]) -> list[str]:
+    """Names of runtimes, each once.
+
+    Raises:
+        UnknownName: there is no such runtime.
+    """
+    for name in names:
+        if name not in RUNTIMES:
+            raise UnknownName("runtime", name, RUNTIMES, f"Choose from {', '.join(RUNTIMES)}.")
+    if not names:
+        raise UsageError(f"Name at least one runtime: {', '.join(RUNTIMES)}.")
+    return list(dict.fromkeys(names))
+
+
+def why_not(runtime: str, device: str) -> str | None:
+    """Why a runtime cannot work here, or None."""
+    known = RUNTIMES[runtime]
+    if missing := [name for name in known.needs if importlib.util.find_spec(name) is None]:
+        extra = "rppg-zoo[openvino]" if "openvino" in missing else missing[0]
+        return f"{missing[0]} is not installed: pip install '{extra}'"
+    kind = device.partition(":")[0]
+    if kind not in known.devices:
+        return f"{runtime} does not run on {kind}, but on {' and '.join(known.devices)}"
+    return None
+
+
+def open_runtime(
+    runtime: str, load: Callable[[], VitalsModule], folder: Path, outputs: list[str], device: str, threads: int
+) -> Opened:
+    """Make a model ready.
+
+    Args:
+        load: gives the module; called by the torch runtimes only.
+        folder: where the exported files are.
+        outputs: names in the order of the file's outputs.
+        device: `cpu`, `cuda` or `cuda:N`.
+        threads: processor threads.
+
+    Raises:
+        DeviceError: the runtime is not here, or not on this device.
+    """
+    if reason := why_not(runtime, device):
+        raise DeviceError(f"{reason[0].upper()}{reason[1:]}.")
+    if runtime == "onnx":
+        return _onnx(folder, threads)
+    if runtime == "openvino":
+        return _openvino(folder, outputs, threads)
+    if runtime == "openvino-bf16":
+        return _openvino_bf16(folder, outputs, threads)
+    return _torch(runtime, load(), device, threads)
+
+
+def _torch(runtime: str, module: VitalsModule, device: str, threads: int) -> Opened:
+    import torch
+
+    torch.set_num_threads(threads)
+    place = torch.device(device)
+    module = module.to(place)
+    run: Any = torch.compile(module) if runtime == "torch-compile" else module
+
+    def call(raw: Any) -> Any:
+        with torch.inference_mode():
+            if runtime == "torch-bf16":
+                with torch.autocast(place.type, torch.bfloat16):
+                    return run(raw)
+            return run(raw)
+
+    def read(prediction: Any) -> Arrays:
+        values = {**prediction.waveforms, **prediction.targets}
+        return {name: value.float().cpu().numpy() for name, value in values.items()}
+
+    return Opened(
+        feed=lambda array: torch.from_numpy(array).to(place),
+        call=call,
+        read=read,
+        synchronise=torch.cuda.synchronize if place.type == "cuda" else lambda: None,
+    )
+
+
+def _onnx(folder: Path, threads: int) -> Opened:
+    from zoo.export.runtime import OnnxRunner
+
+    path = folder / WHOLE
+    runner = OnnxRunner(path, threads)
+    return Opened(_contiguous, runner, lambda found: {**found[0], **found[1]}, file_bytes=path.stat().st_size)
+
+
+def _openvino(folder: Path, outputs: list[str], threads: int) -> Opened:
+    compiled = _compile(folder / WHOLE, threads, "f32")
+    return Opened(
+        feed=_contiguous,
+        call=compiled,
+        read=lambda found: dict(zip(outputs, found, strict=True)),
+        file_bytes=(folder / WHOLE).stat().st_size,
+    )
+
+
+def _openvino_bf16(folder: Path, outputs: list[str], threads: int) -> Opened:
+    import openvino
+
+    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise DeviceError("This processor has no bf16: use the runtime openvino.")
+    network = _compile(folder / NETWORK, threads, "bf16")
+    files, run = [folder / NETWORK], network
+    # a model that eats raw colours has no preparation of its own
+    if (folder / PREPARE).is_file():
+        files.append(folder / PREPARE)
+        prepare = _compile(folder / PREPARE, threads, "f32")
+
+        def run(batch: np.ndarray) -> list[np.ndarray]:
+            return network(prepare(batch)[0])
+
+    return Opened(
+        feed=_contiguous,
+        call=run,
+        read=lambda found: dict(zip(outputs, found, strict=True)),
+        file_bytes=sum(path.stat().st_size for path in files),
+    )
+
+
+def _compile(path: Path, threads: int, precision: str) -> Callable[[np.ndarray], list[np.ndarray]]:
+    import openvino
+
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+        # the bench has chosen the cores
+        "ENABLE_CPU_PINNING": False,
+    }
+    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    request = compiled.create_infer_request()
+    return lambda batch: list(request.infer([batch]).values())
+
+
+def _contiguous(array: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(array, np.float32)

@@ -1,0 +1,104 @@
+"""One process's timing of one model in one runtime: the cold call, warm calls, memory, energy, and who disturbed."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from zoo.bench import energy, latency, noise
+from zoo.bench.facts import INPUT, REFERENCE, load
+from zoo.bench.runtimes import Arrays, Opened, open_runtime
+
+KEPT = 200
+
+
+def timing(job: dict[str, Any]) -> dict[str, Any]:
+    """Time one runtime; with `job["extras"]` also throughput over batch sizes and accuracy.
+
+    Start-up and peak memory are this process's own, the interpreter included, so a runtime that needs no torch shows
+    neither torch's.
+    """
+    cores = noise.pin(job["threads"])
+    folder, shared = Path(job["folder"]), job["facts"]
+    runtime, device = job["runtime"], job["device"]
+    opened = open_runtime(
+        runtime, lambda: load(job["model"], job["options"]), folder, shared["outputs"], device, job["threads"]
+    )
+    window = np.load(folder / INPUT)
+    raw = opened.feed(np.repeat(window, job["batch"], axis=0))
+    row: dict[str, Any] = {"start_s": time.time() - job["born"], "pinned": cores, "file_bytes": opened.file_bytes}
+    row["probe_ms"] = noise.probe()
+    watch, joules = noise.Watch(cores), energy.counter(device)
+    started, before = time.perf_counter(), joules() if joules else 0.0
+    limits = {key: job[key] for key in ("warmup", "min_runs", "max_runs", "seconds")}
+    summary, samples = latency.measure(lambda: opened.call(raw), opened.synchronise, **limits)
+    row |= {
+        "first_ms": summary.first,
+        "samples_ms": [round(sample, 5) for sample in samples[:KEPT]],
+        "others": watch.others(),
+        # before accuracy is measured, which needs memory of its own
+        "peak_memory_bytes": latency.peak_memory(),
+        "overhead_ms": latency.measure(lambda: None, warmup=1, min_runs=200, max_runs=200, seconds=0)[0].p50,
+    }
+    if joules:
+        calls = (time.perf_counter() - started) / (summary.p50 / 1e3)
+        row["energy_j"] = (joules() - before) / calls / job["batch"]
+    if device.startswith("cuda"):
+        import torch
+
+        row["peak_device_memory_bytes"] = torch.cuda.max_memory_allocated()
+    row["parity"] = _parity(opened, window, dict(np.load(folder / REFERENCE)), shared)
+    if job["extras"]:
+        row["throughput"] = _throughput(opened, window, job)
+        if shared["trained"] and job["accuracy"]:
+            from zoo.bench.worth import worth
+
+            row["worth"] = worth(opened, job)
+    return row
+
+
+def _throughput(opened: Opened, window: np.ndarray, job: dict[str, Any]) -> dict[str, float]:
+    """Windows a second by batch size; a batch that does not fit is left out."""
+    found = {}
+    for batch in job["batches"]:
+        try:
+            call = partial(opened.call, opened.feed(np.repeat(window, batch, axis=0)))
+            summary, _ = latency.measure(call, opened.synchronise, 1, 3, 20, job["seconds"] / 2)
+        except (MemoryError, RuntimeError):
+            # larger ones will not fit either
+            break
+        found[str(batch)] = round(1e3 * batch / summary.p50, 3)
+    return found
+
+
+def _parity(opened: Opened, window: np.ndarray, expected: Arrays, shared: dict[str, Any]) -> dict[str, float]:
+    """How far this runtime's outputs are from torch's in fp32, on a simulated window.
+
+    Returns:
+        `waveform_r` (the lowest), `heart_rate_change` (1/min) where a pulse is expected, and `error`, the largest
+        relative to the output's own spread.
+    """
+    from zoo.signals.forms import to_value
+    from zoo.signals.rate import heart_rate
+
+    found = opened.read(opened.call(opened.feed(window)))
+    errors = [
+        float(np.abs(found[k] - value).max() / max(float(np.sqrt(np.mean(value**2))), 1e-6))
+        for k, value in expected.items()
+    ]
+    result = {"error": max(errors)}
+    pairs = [(found[name][0], expected[name][0]) for name in shared["forms"]]
+    if pairs:
+        result["waveform_r"] = min(float(np.corrcoef(one, two)[0, 1]) for one, two in pairs)
+    if "ppg" in shared["forms"] and shared["trained"]:
+        form, fps = shared["forms"]["ppg"], shared["fps"]
+        rates = [
+            float(heart_rate(to_value(wave["ppg"][0].astype(float), form, fps), fps)) for wave in (found, expected)
+        ]
+        result["heart_rate_change"] = abs(rates[0] - rates[1])
+    # a waveform that rounding has flattened has nothing in common with the right one
+    return {key: value if np.isfinite(value) else 0.0 for key, value in result.items()}
