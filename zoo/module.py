@@ -257,7 +257,8 @@ class VitalsModule(L.LightningModule):
             optimizer = kind(self.parameters(), lr=lr, weight_decay=decay)
         if options["schedule"] == "constant":
             return optimizer
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        # a cycle of five steps has a warm-up of length 0, by which torch divides
+        steps = max(int(self.trainer.estimated_stepping_batches), 10)
         schedule: torch.optim.lr_scheduler.LRScheduler
         if options["schedule"] == "one_cycle":
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=lr, total_steps=steps, pct_start=0.2)
@@ -278,6 +279,10 @@ class VitalsModule(L.LightningModule):
         known = checkpoint.get("zoo", {})
         self.statistics = {name: (v[0], v[1], v[2]) for name, v in known.get("statistics", {}).items()}
         self.trained_on = list(known.get("trained_on", []))
+        # a run that goes on, perhaps for longer, has the length of its own schedule
+        for state in checkpoint.get("lr_schedulers", []):
+            for length in ("total_steps", "_schedule_phases", "T_max"):
+                state.pop(length, None)
 
 
 def _not_taken(cls: type) -> list[str]:
