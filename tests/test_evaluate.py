@@ -99,7 +99,7 @@ def test_command_line(waves: Waveforms, tmp_path: Path, capsys: pytest.CaptureFi
 
     assert run(arguments(*words, "--json", "--band", "0.8", "3", "--window", "10")) == 0
     result = json.loads(capsys.readouterr().out)["results"][0]
-    assert result["protocol"] == "spectral, changed (low, high, window, hop)"
+    assert result["protocol"] == "spectral, changed (low, high, bandpass, window, hop)"
     assert len(result["windows"]) == 12
     assert result["groups"]["light"]["dim"]["n"] == 4
 
