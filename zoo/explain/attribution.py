@@ -19,9 +19,10 @@ DEVIATION = 6.0
 def contribution(module: VitalsModule, window: Tensor, rate: float) -> Tensor:
     """How much the pulsation of each place raised the power of the waveform at the heart rate.
 
-    The gradient of that power, times the window's own colours in the same band, summed over colours and time: what a
-    place would take away if its pulsation vanished, to first order. A model without a waveform is asked for the
-    gradient of its heart rate (or its first target), times the colours about their mean, in absolute value.
+    The gradient of that power, times the input in the same band, summed over colours and time: what a place would take
+    away if its pulsation vanished, to first order. Clips are asked behind their preparation, whose division by dark
+    colours and by the deviation of the whole window says nothing about skin. A model without a waveform is asked for
+    the gradient of its heart rate (or its first target), times the colours about their mean, in absolute value.
 
     Args:
         module: in eval mode.
@@ -33,13 +34,21 @@ def contribution(module: VitalsModule, window: Tensor, rate: float) -> Tensor:
 
     Source: gradient x input (arXiv:1605.01713), restricted to the pulse's band.
     """
+    fps = module.input.fps
+    if isinstance(module.input, Clip) and "ppg" in module.signals:
+        with full_precision(window.device):
+            x = module.prepare(window).detach().requires_grad_()
+        # published networks take (B, C, T, H, W) or (B, T, C, H, W)
+        if x.ndim == 5 and window.shape[2] in x.shape[1:3]:
+            score = power_at(module.waveforms(module.features(x))["ppg"][0], fps, rate)
+            gradient = torch.autograd.grad(score, x)[0]
+            return (gradient * band(x.detach(), fps, rate, 1 + x.shape[1:3].index(window.shape[2])))[0].sum((0, 1))
     raw = window.detach().clone().requires_grad_()
     prediction = module(raw)
     time = 2 if isinstance(module.input, Clip) else 3
     if "ppg" in prediction.waveforms:
-        score = power_at(prediction.waveforms["ppg"][0], module.input.fps, rate)
-        moved = band(window, module.input.fps, rate, time)
-        return _summed(torch.autograd.grad(score, raw)[0] * moved, module)
+        score = power_at(prediction.waveforms["ppg"][0], fps, rate)
+        return _summed(torch.autograd.grad(score, raw)[0] * band(window, fps, rate, time), module)
     name = "heart_rate" if "heart_rate" in prediction.targets else next(iter(prediction.targets))
     gradient = torch.autograd.grad(prediction.targets[name].sum(), raw)[0]
     return _summed(gradient * (window - window.mean(time, keepdim=True)), module).abs()

@@ -39,9 +39,9 @@ def draw(explanation: Explanation, face: bool = True) -> bytes:
         title(figure, result)
         axes = figure.add_axes(FACE)
         _place(axes, explanation, face)
-        said = f"{explanation.method}, at {explanation.rate:.0f} beats per minute, {explanation.windows} windows"
+        said = f"{explanation.method}, at {explanation.rate:.0f} beats per minute, windows: {explanation.windows}"
         figure.text(FACE[0], 0.045, said, color=SOFT, fontsize=10)
-        bars = figure.add_axes((0.66, 0.6, 0.315, 0.3))
+        bars = figure.add_axes((0.66, 0.6, 0.315, 0.27))
         _bars(bars, explanation.values, explanation.unit, explanation.also)
         panels.waveform(figure.add_axes((0.55, 0.36, 0.425, 0.14)), result)
         panels.spectrum(figure.add_axes((0.55, 0.09, 0.425, 0.15)), result)
@@ -70,7 +70,7 @@ def draw_ranking(ranking: Ranking, what: str) -> bytes:
         figure.text(FACE[0], 0.045, "signal-to-noise ratio at the heart rate, dB", color=SOFT, fontsize=10)
         shown = {score.region: score.snr for score in ranking.scores if np.isfinite(score.snr)}
         best = dict(list(shown.items())[:BARS])
-        _bars(figure.add_axes((0.66, 0.1, 0.315, 0.8)), best, "dB", {})
+        _bars(figure.add_axes((0.66, 0.1, 0.315, 0.77)), best, "dB", {})
 
     return _png(fill)
 
