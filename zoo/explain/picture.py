@@ -197,12 +197,14 @@ def _bars(axes: Axes, values: Mapping[str, float], unit: str, also: Mapping[str,
         return
     names = sorted(known, key=lambda name: known[name], reverse=True)[:BARS]
     places = np.arange(len(names))
-    axes.barh(places, [known[name] for name in names], color=PULSE, height=0.62)
+    # decibels have no zero to start from: the best bar is the longest one
+    base = min(known.values()) - 1 if unit == "dB" else 0.0
+    axes.barh(places, [known[name] - base for name in names], left=base, color=PULSE, height=0.62)
     for method, others in also.items():
         axes.plot([others[name] for name in names], places, "o", mfc="white", mec=INK, ms=5, label=method)
     if also:
         axes.legend(frameon=False, fontsize=8.5, loc="lower right")
-    axes.axvline(0, color=FAINT, lw=0.8)
+    axes.axvline(base, color=FAINT, lw=0.8)
     axes.set(yticks=places, yticklabels=[name.replace("_", " ") for name in names], ylim=(len(names) - 0.4, -0.6))
     axes.tick_params(axis="y", length=0, labelsize=9)
     axes.set_title(f"By region, {unit}")
