@@ -54,6 +54,7 @@ def timing(job: dict[str, Any]) -> dict[str, Any]:
     row["parity"] = _parity(opened, window, dict(np.load(folder / REFERENCE)), shared)
     if job["extras"]:
         row["throughput"] = _throughput(opened, window, job)
+        noise.unpin(cores)
         if shared["trained"] and job["accuracy"]:
             from zoo.bench.worth import worth
 
