@@ -129,7 +129,8 @@ def _row(entry: Published, measured: Mapping[tuple[str, str, str], dict[str, Any
     key = str(dict(entry.options)), entry.runtime
     rows = [measured.get((model, *key)) for model in filter(None, (entry.over, entry.model))]
     unit = f" {entry.unit}" if entry.unit else ""
-    row = {"system": entry.system, "what": entry.what, "published": f"{entry.value:,.5g}{unit}", "unit": entry.unit,
+    number = f"{entry.value:,.0f}" if float(entry.value).is_integer() else f"{entry.value:g}"
+    row = {"system": entry.system, "what": entry.what, "published": number + unit, "unit": entry.unit,
            "why": entry.why, "model": entry.model, "runtime": entry.runtime}  # fmt: skip
     if any(one is None for one in rows):
         return None
