@@ -54,14 +54,16 @@ def check_model(name: str, **hyper_parameters: Any) -> Conformance:
     """
     started = time.monotonic()
     entry = registry.find("model", name)
-    torch.manual_seed(0)
-    module: VitalsModule = registry.model_class(name)(**hyper_parameters).eval()
-    for says, check in CHECKS.items():
-        try:
-            check(module, entry)
-        except AssertionError as error:
-            raise AssertionError(f"{name}: {says} - {error}") from error
-        module.eval().zero_grad(set_to_none=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module: VitalsModule = registry.model_class(name)(**hyper_parameters).eval()
+        for says, check in CHECKS.items():
+            try:
+                check(module, entry)
+            except Exception as error:
+                reason = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+                raise AssertionError(f"{name}: {says} - {reason}") from error
+            module.eval().zero_grad(set_to_none=True)
     return Conformance(
         name,
         f"{entry.distribution} {entry.version}",
