@@ -101,9 +101,10 @@ _EXTRA = {
 
 # cheap beside a convolution: element-wise work, copies and reductions
 _FREE_NAMES = """
-abs add add_ amax arange avg_pool1d avg_pool2d avg_pool3d clamp clamp_min cos cumsum div div_ dropout elu exp expand
-expand_as fft_irfft fft_rfft fill_ flip gelu ge gt hann_window index le log lt max max_pool1d max_pool2d max_pool3d
-mean min mul mul_ ne neg ones_like pad pow reciprocal relu repeat roll rsqrt rsub scalar_tensor sigmoid sign silu sin
-softmax sqrt square stack std sub sub_ sum tanh upsample_nearest1d var where zeros zeros_like
+abs add add_ amax arange avg_pool1d avg_pool2d avg_pool3d clamp clamp_min cos cumsum div div_ dropout elu elu_ exp
+expand expand_as fft_irfft fft_rfft fill_ flip ge gelu gt hann_window hardsigmoid hardsigmoid_ hardswish hardswish_
+index le log lt max max_pool1d max_pool2d max_pool3d mean min mul mul_ ne neg ones_like pad pow reciprocal relu relu_
+repeat repeat_interleave roll rsqrt rsub scalar_tensor sigmoid sigmoid_ sign silu sin softmax sqrt square stack std
+sub sub_ sum tanh tanh_ upsample_nearest1d var where zeros zeros_like
 """
 _FREE = frozenset(f"aten::{name}" for name in _FREE_NAMES.split())
