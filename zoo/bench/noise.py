@@ -9,6 +9,7 @@ from pathlib import Path
 STAT = Path("/proc/stat")
 # a share of the cores that others may take before figures are doubtful
 LARGEST_SHARE = 0.05
+FEWEST_TICKS = 20
 
 
 def pin(threads: int) -> list[int]:
@@ -43,11 +44,12 @@ class Watch:
         self._start, self._own, self._busy = time.perf_counter(), time.process_time(), _busy()
 
     def others(self) -> float | None:
-        """Share 0..1 of the cores' time that was not ours; None where the system does not tell."""
+        """Share 0..1 of the cores' time that was not ours; None where the system does not tell, or the time was too short."""
         wall, own = time.perf_counter() - self._start, time.process_time() - self._own
         now = _busy()
         cores = [core for core in self.cores or now if core in now and core in self._busy]
-        if not cores or wall <= 0:
+        # the system counts in ticks: over a few of them the share is a guess
+        if not cores or wall * os.sysconf("SC_CLK_TCK") < FEWEST_TICKS:
             return None
         busy = sum(now[core] - self._busy[core] for core in cores)
         return min(max((busy - own) / (wall * len(cores)), 0.0), 1.0)
