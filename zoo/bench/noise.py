@@ -44,7 +44,7 @@ class Watch:
         self._start, self._own, self._busy = time.perf_counter(), time.process_time(), _busy()
 
     def others(self) -> float | None:
-        """Share 0..1 of the cores' time that was not ours; None where the system does not tell, or the time was too short."""
+        """Share 0..1 of the cores' time that was not ours; None where it cannot be told, or the time was too short."""
         wall, own = time.perf_counter() - self._start, time.process_time() - self._own
         now = _busy()
         cores = [core for core in self.cores or now if core in now and core in self._busy]
