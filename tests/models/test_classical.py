@@ -8,7 +8,7 @@ from zoo import registry
 from zoo.datasets.synthetic import windows
 from zoo.signals.classical import METHODS
 from zoo.signals.filters import bandpass
-from zoo.spec import Traces
+from zoo.spec import REGIONS, Traces
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +41,14 @@ def test_several_regions_are_averaged():
     one = registry.model_class("pos")()
     expected = (one(raw[:, :1]).waveforms["ppg"] + one(raw[:, 1:]).waveforms["ppg"]) / 2
     assert torch.allclose(module(raw).waveforms["ppg"], expected, atol=1e-7)
+
+
+def test_fusion_reads_the_rate_from_all_regions():
+    made = windows(Traces(600, REGIONS), "val", people=6, seed=1, hard=0.3)
+    module = registry.model_class("classical_fusion")().eval()
+    batch = torch.from_numpy(np.stack([made[i]["input"] for i in range(len(made))]))
+    truth = np.array([made[i]["targets"]["heart_rate"] for i in range(len(made))])
+    prediction = module(batch)
+    assert np.median(np.abs(prediction.targets["heart_rate"].numpy() - truth)) < 1.5
+    assert prediction.waveforms["ppg"].shape == (6, 600)
+    assert not module.trainable and not list(module.parameters())

@@ -8,7 +8,7 @@ from tests.signals.test_classical import face
 from tests.signals.waves import pink
 from zoo.errors import InputShapeError
 from zoo.signals.classical import pos
-from zoo.signals.fusion import classical_fusion, fused_wave
+from zoo.signals.fusion import classical_fusion, fused_wave, pulses
 from zoo.signals.rate import heart_rate
 
 
@@ -47,9 +47,9 @@ def test_a_lost_region_does_not_matter_and_a_still_face_is_nan():
 
 def test_one_wave_in_torch():
     traces = np.stack([face(600, rate=80, seed=s) for s in range(3)])
-    wave = fused_wave(torch.tensor(traces, dtype=torch.float32), 30.0)
+    wave = fused_wave(pulses(torch.tensor(traces, dtype=torch.float32), 30.0))
     assert wave.shape == (600,)
-    np.testing.assert_allclose(wave.numpy(), fused_wave(traces, 30.0), atol=0.05)
+    np.testing.assert_allclose(wave.numpy(), fused_wave(pulses(traces, 30.0)), atol=0.05)
     assert float(heart_rate(wave, 30.0)) == pytest.approx(80, abs=0.5)
     t = np.arange(600) / 30
     contact = np.sin(2 * np.pi * 8 / 6 * t) + 0.3 * np.sin(4 * np.pi * 8 / 6 * t + 1)

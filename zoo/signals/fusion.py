@@ -12,9 +12,10 @@ from zoo.signals.forms import zscore
 from zoo.signals.rate import HIGH_HZ, LOW_HZ
 from zoo.signals.spectrum import peak_frequency, power_spectrum
 from zoo.signals.tracking import CHANGE, track_spectra
+from zoo.spec import REGIONS
 
-# the regions that it is meant for: the whole face, and the two that neither speech nor beard moves
-FUSION_REGIONS = ("face", "left_upper_cheek", "right_upper_cheek")
+# every region: noise that is a region's own drops out of the sum, while small regions alone are too noisy
+FUSION_REGIONS = REGIONS
 
 
 def classical_fusion(
@@ -49,16 +50,12 @@ def classical_fusion(
         InputShapeError: not (..., regions, 3, T), or less than 1.6 s.
     """
     check_band(low, high, fps)
-    pulses = _pulses(traces, fps)
-    length = min(pulses.shape[-1], max(2, round(window * fps)))
+    waves = pulses(traces, fps)
+    length = min(waves.shape[-1], max(2, round(window * fps)))
     step = max(1, round(hop * fps))
-    parts = windows(numpy_float64(pulses), length, step)
+    parts = windows(numpy_float64(waves), length, step)
     times = (np.arange(parts.shape[-2]) * step + (length - 1) / 2) / fps
-    frequencies, power = power_spectrum(parts, fps)
-    inside = (frequencies >= low) & (frequencies <= high)
-    level = power[..., inside].sum(-1, keepdims=True)
-    good = level > 0
-    total = np.where(good, power / np.where(good, level, 1), 0).sum(axis=-3)
+    frequencies, total = _summed(parts, fps, low, high)
     if track:
         rates = track_spectra(frequencies, total * frequencies, step / fps, low=low, high=high, change=change)
     else:
@@ -66,27 +63,42 @@ def classical_fusion(
     return times, back(rates, floating(traces))
 
 
-def fused_wave(traces: Array, fps: float) -> Array:
-    """One pulse of all regions: the mean of their z-scored CHROM and negated POS, systole upwards. It exports.
+def fused_rate(waves: Array, fps: float, *, low: float = LOW_HZ, high: float = HIGH_HZ) -> Array:
+    """Heart rate of one window of `pulses`: (..., 2 regions, T) to (...) in 1/min, NaN where none shows a peak."""
+    check_band(low, high, fps)
+    frequencies, total = _summed(numpy_float64(waves)[..., None, :], fps, low, high)
+    rates = 60 * peak_frequency(frequencies, total, waves.shape[-1] / fps, (low, high))
+    return back(rates[..., 0], floating(waves))
+
+
+def _summed(parts: np.ndarray, fps: float, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Spectra (..., pulses, n, T) scaled to the same power in the band and summed: frequencies, and (..., n, bins)."""
+    frequencies, power = power_spectrum(parts, fps)
+    inside = (frequencies >= low) & (frequencies <= high)
+    level = power[..., inside].sum(-1, keepdims=True)
+    good = level > 0
+    return frequencies, np.where(good, power / np.where(good, level, 1), 0).sum(axis=-3)
+
+
+def fused_wave(waves: Array) -> Array:
+    """One pulse of all: the mean of z-scored CHROM and negated POS, systole upwards. It exports.
 
     As published POS follows the light and falls at systole, CHROM follows the blood and rises.
 
     Args:
-        traces: (..., regions, 3, T) mean colours, any scale.
-        fps: frames a second.
+        waves: (..., 2 regions, T) of `pulses`.
 
     Returns:
         (..., T) z-scored.
     """
-    pulses = _pulses(traces, fps)
-    count = pulses.shape[-2] // 2
-    pulses = zscore(pulses)
-    both = pulses[..., count:, :] - pulses[..., :count, :]
+    count = waves.shape[-2] // 2
+    waves = zscore(waves)
+    both = waves[..., count:, :] - waves[..., :count, :]
     return zscore(namespace(both).mean(both, axis=-2))
 
 
-def _pulses(traces: Array, fps: float) -> Array:
-    """(..., 2 regions, T): POS of all, then CHROM of all."""
+def pulses(traces: Array, fps: float) -> Array:
+    """POS of all regions, then CHROM of all: (..., regions, 3, T) colours of any scale to (..., 2 regions, T)."""
     traces = floating(traces)
     if traces.ndim < 3 or traces.shape[-2] != 3:
         raise InputShapeError(f"Traces have the shape (..., regions, 3, T), not {tuple(traces.shape)}.")
