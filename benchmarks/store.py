@@ -38,9 +38,7 @@ def make(folder: Path, count: int, minutes: float) -> None:
                 part = slice(start, start + 3000)
                 size = len(times[part])
                 traces = np.roll(noise, i, axis=-1)[..., part]
-                writer.append(
-                    Chunk(times[part], traces, None, np.ones(size, bool), np.zeros((size, 5, 2), np.float32))
-                )
+                writer.append(Chunk(times[part], traces, None, np.ones(size, bool), np.zeros((size, 5, 2), np.float32)))
             writer.finish(Labels({"ppg": label}), {})
 
 

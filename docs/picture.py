@@ -1,6 +1,6 @@
 """Draw README's picture: a drawn face whose pulse is 72 beats a minute, through `zoo predict`.
 
-    python docs/picture.py
+python docs/picture.py
 """
 
 import subprocess

@@ -61,5 +61,7 @@ def test_no_window_system_is_touched() -> None:
     import subprocess
     import sys
 
-    code = "import sys, zoo.evaluate, zoo.metrics.plots; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
+    code = (
+        "import sys, zoo.evaluate, zoo.metrics.plots; sys.exit('matplotlib' in sys.modules or 'torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -119,7 +119,8 @@ def _take_config(request: Request, path: Path, keys: list[str]) -> None:
     except OSError as error:
         raise UsageError(f"The configuration '{path}' cannot be read ({error.strerror}): check the path.") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = f" line {error.problem_mark.line + 1}" if getattr(error, "problem_mark", None) else ""
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}" if mark else ""
         raise UsageError(f"'{path}' is not YAML{where}: 'zoo fit --model NAME --print_config' shows how.") from error
     if not isinstance(config, Mapping):
         raise UsageError(f"'{path}' is no configuration: 'zoo fit --model NAME --print_config' shows one.")

@@ -67,10 +67,11 @@ def score(trainer: L.Trainer, module: VitalsModule, data: VitalsDataModule, stag
         title: model and data, as printed.
     """
     reporter = Reporter(title, data)
-    trainer.callbacks.append(reporter)
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    callbacks.append(reporter)
     run = trainer.test if stage == "test" else trainer.validate
     run(module, datamodule=data, verbose=False)
-    trainer.callbacks.remove(reporter)
+    callbacks.remove(reporter)
     assert reporter.report is not None
     return reporter.report
 

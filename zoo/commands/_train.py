@@ -85,7 +85,7 @@ def fit(request: Request) -> int:
     assert entry is not None
     if start is not None:
         _fill(setup.model, start, str(request.weights))
-    if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:
+    if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:  # type: ignore[attr-defined]
         folder.path.mkdir(parents=True, exist_ok=True)
         checkpoints.write_whole(folder.config, setup.text().encode())
     try:
@@ -105,7 +105,7 @@ def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: r
     report = _score.score(setup.trainer, model, setup.datamodule, "test", title)
     if not setup.trainer.is_global_zero:
         return 0
-    kept = not setup.trainer.fast_dev_run
+    kept = not setup.trainer.fast_dev_run  # type: ignore[attr-defined]
     facts = {"model": entry.name, "checkpoint": str(best) if best else None, "run": str(folder.path) if kept else None}
     stem = folder.path / "test" if kept else None
     _score.publish(report, setup.datamodule, facts, request.csv, stem, request.json)

@@ -194,7 +194,7 @@ def drift(traces: np.ndarray, fps: float, strength: float, rng: np.random.Genera
 def drop_frames(values: np.ndarray, share: float, rng: np.random.Generator, axis: int) -> np.ndarray:
     """Values of which some frames show the frame before once more, as where a camera loses one; labels stay."""
     count = values.shape[axis]
-    kept = rng.random(count) >= share
+    kept = np.asarray(rng.random(count) >= share)
     kept[0] = True
     return np.take(values, np.maximum.accumulate(np.where(kept, np.arange(count), 0)), axis=axis)
 

@@ -36,7 +36,8 @@ def draw_face(
     if max(size) > DRAWN_SIDE:
         factor = max(size) / DRAWN_SIDE
         small = draw_face((round(size[0] / factor), round(size[1] / factor)), center, height)
-        return tuple(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in small)
+        face, skin = (cv2.resize(part, size, interpolation=cv2.INTER_LINEAR) for part in small)
+        return face, skin
     # Drawn at twice the size and averaged, for smooth edges.
     width, tall = 2 * size[0], 2 * size[1]
     unit = height * min(width, tall)
@@ -73,8 +74,8 @@ def draw_face(
     paint((0.66, 0.33, 0.32), blob(0, 0.235, 0.115, 0.034, 0.3))
     paint((0.4, 0.16, 0.16), 0.9 * blob(0, 0.232, 0.1, 0.006, 0.5))
     paint(SKIN * 0.75, 0.4 * blob(0, 0.295, 0.07, 0.014, 1.0))
-    shrink = {"dsize": size, "interpolation": cv2.INTER_AREA}
-    return np.clip(cv2.resize(picture, **shrink), 0, 1), cv2.resize(oval, **shrink)
+    face, skin = (cv2.resize(part, size, interpolation=cv2.INTER_AREA) for part in (picture, oval))
+    return np.clip(face, 0, 1), skin
 
 
 def face_frames(
