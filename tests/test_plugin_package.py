@@ -18,6 +18,16 @@ from tests.faces import write_face_clip
 ROOT = Path(__file__).parents[1]
 PLUGIN = ROOT / "plugins" / "zoo-efficientphys"
 SMALL = ["--model.frames", "20", "--model.size", "16"]
+BRIEF = """
+runtimes: [torch]
+warmup: 1
+min_runs: 1
+max_runs: 1
+seconds: 0.1
+processes: 1
+accuracy: false
+lookahead: false
+"""
 QUICK = ["--data.options", '{"people": 4}', "--data.batch_size", "2", "--data.workers", "0"]
 
 Zoo = Callable[..., subprocess.CompletedProcess[str]]
@@ -74,7 +84,7 @@ def test_it_predicts_by_name(zoo, tmp_path):
 
 def test_it_is_measured_by_name(zoo, tmp_path):
     suite = tmp_path / "brief.yaml"
-    suite.write_text("runtimes: [torch]\nwarmup: 1\nmin_runs: 1\nmax_runs: 1\nseconds: 0.1\nprocesses: 1\naccuracy: false\nlookahead: false\n")
+    suite.write_text(BRIEF)
     done = zoo("bench", "--suite", str(suite), "--model", "efficientphys", "--json")
     assert done.returncode == 0, done.stderr
     (row,) = [row for row in json.loads(done.stdout)["rows"] if row["model"] == "efficientphys"]
