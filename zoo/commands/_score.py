@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +45,17 @@ class Reporter(Callback):
         trained_on = module.trained_on
         # with its own people held out, a data set that was trained on is a fair test
         held_out = stage != "test" or self.data.test_people != "all"
-        self.report = tables.report(
+        found = tables.report(
             module.metrics,
             self.title,
             simulated=bool(trained_on) and all(map(simulates, trained_on)),
             trained_on=() if held_out else trained_on,
             tested_on=[source.name for source in self.data.sources if source.use != "train"],
         )
+        # of several processes, each holds a part
+        with module.metrics.sync_context():
+            _, people = module.metrics.windows()
+        self.report = replace(found, people=len(set(people)), windows=len(people))
 
 
 def simulates(dataset: str) -> bool:
