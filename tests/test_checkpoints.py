@@ -95,3 +95,16 @@ def test_missing_files_and_names(tmp_path):
         checkpoints.load(tmp_path / "none.json")
     with pytest.raises(UnknownName, match="Did you mean fpn1d_multitask"):
         checkpoints.load("fpn1d_multitsk")
+
+
+@pytest.mark.parametrize("name", checkpoints.cards())
+def test_every_shipped_checkpoint_loads_and_says_how_it_was_made(name):
+    card = checkpoints.read_card(checkpoints.cards()[name])
+    assert card.name == name and card.trained_on and "make.py" in card.origin
+    assert card.results and all(result["command"].startswith("zoo test") for result in card.results)
+    assert (checkpoints.shipped() / f"{name}.safetensors").stat().st_size < 8e6
+    module = checkpoints.load(name)
+    with torch.no_grad():
+        prediction = module(module.example_input())
+    assert all(wave.isfinite().all() for wave in prediction.waveforms.values())
+    assert module.trained_on == card.trained_on
