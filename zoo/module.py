@@ -215,20 +215,22 @@ class VitalsModule(L.LightningModule):
         self.log_dict(parts, batch_size=len(batch["input"]))
         return losses["loss"]
 
-    def validation_step(self, batch: Batch, batch_index: int) -> None:
-        self._score(batch)
+    def validation_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
+        return self._score(batch)
 
-    def test_step(self, batch: Batch, batch_index: int) -> None:
-        self._score(batch)
+    def test_step(self, batch: Batch, batch_index: int) -> dict[str, Tensor]:
+        return self._score(batch)
 
     def predict_step(self, batch: Batch, batch_index: int) -> Prediction:
         prediction = self(batch["input"])
         return Prediction(self.values(prediction.waveforms), prediction.targets)
 
-    def _score(self, batch: Batch) -> None:
+    def _score(self, batch: Batch) -> dict[str, Tensor]:
+        """Score a batch; its waveforms as values, which callbacks are given."""
         assert self.metrics is not None
         prediction = self.predict_step(batch, 0)
         self.metrics.to(self.device).update(prediction.waveforms, prediction.targets, batch)
+        return prediction.waveforms
 
     def on_validation_epoch_end(self) -> None:
         self._report("val")

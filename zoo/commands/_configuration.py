@@ -27,7 +27,7 @@ LIGHTNING = tuple(
 DESCRIPTION = """\
 Registered names stand for classes: --model fpn1d_multitask, --data synthetic, --model.help fpn1d_multitask.
 --model takes a card (.json) or a .ckpt too. --config FILE takes a YAML of the same settings, --print_config writes one.
-Besides: --protocol NAME, --json, --csv FILE."""
+Besides: --protocol NAME, --json, --csv FILE, --plots DIR."""
 
 TrainerOptions = Callable[[VitalsModule, Mapping[str, Any]], dict[str, Any]]
 

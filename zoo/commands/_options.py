@@ -14,7 +14,7 @@ from zoo.errors import UsageError
 
 PACKAGE = Path(registry.__file__).parent
 TOP = ("help", "config", "print_config", "seed_everything", "trainer", "model", "data", "ckpt_path")
-SHORT = ("json", "csv", "protocol", "debug")
+SHORT = ("json", "csv", "plots", "protocol", "debug")
 SUBCLASS_KEYS = frozenset({"class_path", "init_args", "dict_kwargs", "help"})
 
 

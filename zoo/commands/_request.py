@@ -27,7 +27,7 @@ class Request:
         arguments: for the parser; short names replaced by full ones.
         configured: a `--config` was given.
         ckpt_path: as given.
-        json: print JSON; csv: write the table into this file.
+        json: print JSON; csv: write the table into this file; plots: draw the result into this folder.
     """
 
     command: str
@@ -38,6 +38,7 @@ class Request:
     ckpt_path: str | None = None
     json: bool = False
     csv: Path | None = None
+    plots: Path | None = None
 
     @property
     def prints_only(self) -> bool:
@@ -94,10 +95,12 @@ def _take(request: Request, key: str, value: str | None, keys: list[str]) -> Non
         request.arguments += ["--data.name", value]
     elif name == "json" and value is None:
         request.json = True
-    elif name in ("csv", "ckpt_path", "protocol", "config") and value is None:
+    elif name in ("csv", "plots", "ckpt_path", "protocol", "config") and value is None:
         raise UsageError(f"{key} needs a value.")
     elif name == "csv":
         request.csv = Path(str(value))
+    elif name == "plots":
+        request.plots = Path(str(value))
     elif name == "ckpt_path":
         request.ckpt_path = None if value == "null" else value
     elif name == "protocol":

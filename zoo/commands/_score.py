@@ -7,16 +7,22 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
+import numpy as np
+import torch.distributed
 from lightning.pytorch.callbacks import Callback
 
 from zoo import registry
 from zoo.commands._table import columns
 from zoo.data.module import VitalsDataModule
-from zoo.metrics import tables
+from zoo.metrics import statistics, tables
+from zoo.metrics.cases import Cases, drawn
+from zoo.metrics.groups import RATE, by_labels, group_values
+from zoo.metrics.protocol import Protocol
 from zoo.metrics.tables import Report
+from zoo.metrics.vitals import Scored
 from zoo.module import VitalsModule
 
 
@@ -26,13 +32,31 @@ class Reporter(Callback):
     Args:
         title: model and data.
         data: what is tested on.
+        keeps: a few good and bad windows are kept, to be drawn.
     """
 
     report: Report | None = None
+    scored: Scored
+    groups: dict[str, list[str]]
 
-    def __init__(self, title: str, data: VitalsDataModule) -> None:
+    def __init__(self, title: str, data: VitalsDataModule, keeps: bool = False) -> None:
         self.title = title
         self.data = data
+        self.cases = Cases() if keeps else None
+
+    def on_test_batch_end(self, *arguments: Any, **options: Any) -> None:
+        self._look(*arguments)
+
+    def on_validation_batch_end(self, *arguments: Any, **options: Any) -> None:
+        self._look(*arguments)
+
+    def _look(self, trainer: L.Trainer, module: Any, waveforms: Any, batch: Mapping[str, Any], *_: Any) -> None:
+        columns = module.metrics.columns
+        if self.cases is None or "ppg" not in waveforms or "ppg" not in batch["waveforms"] or RATE not in columns:
+            return
+        rows = np.asarray(module.metrics.rows[-1].cpu())
+        estimate, truth = (rows[:, columns.index(name)] for name in (RATE, f"{RATE}_truth"))
+        self.cases.update(np.asarray(waveforms["ppg"].cpu()), estimate, truth, batch)
 
     def on_test_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self._keep(pl_module, "test")
@@ -55,7 +79,48 @@ class Reporter(Callback):
         # of several processes, each holds a part
         with module.metrics.sync_context():
             _, people = module.metrics.windows()
-        self.report = replace(found, people=len(set(people)), windows=len(people))
+            self.scored = module.metrics.scored()
+        groups = self.data.groups("test" if stage == "test" else "val")
+        self.groups = group_values(self.scored, groups)
+        self.report = replace(
+            found,
+            scores={**found.scores, **_interval(self.scored)},
+            people=len(set(people)),
+            windows=len(people),
+            groups=by_labels(self.scored, groups),
+        )
+        if self.cases is not None and torch.distributed.is_initialized():
+            parts: list[Any] = [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(parts, self.cases.all())
+            for case in (case for part in parts for case in part):
+                self.cases.add(case)
+
+    def draw(self, protocol: Protocol, fps: float, folder: Path) -> list[Path]:
+        """Pictures of the heart rate in a folder; none where nothing has a truth."""
+        from zoo.metrics.plots import result_pictures
+
+        columns = self.scored.columns
+        if not self.report or f"{RATE}_mae" not in self.report.scores or self.cases is None:
+            return []
+        return result_pictures(
+            columns[RATE],
+            columns[f"{RATE}_truth"],
+            self.scored.people,
+            folder / RATE,
+            confidence=columns.get("confidence"),
+            groups=self.groups,
+            cases=drawn(self.cases.all(), protocol, fps),
+            fps=fps,
+        )
+
+
+def _interval(scored: Scored) -> dict[str, float]:
+    """The bootstrap interval by person of the heart rate's MAE, where there are people enough."""
+    columns = scored.columns
+    if RATE not in columns:
+        return {}
+    low, high = statistics.bootstrap(statistics.mae, columns[RATE], columns[f"{RATE}_truth"], scored.people)
+    return {f"{RATE}_mae_low": low, f"{RATE}_mae_high": high} if np.isfinite(low) else {}
 
 
 def simulates(dataset: str) -> bool:
@@ -63,20 +128,32 @@ def simulates(dataset: str) -> bool:
     return dataset in registry.entries("dataset") and hasattr(registry.dataset(dataset), "windows")
 
 
-def score(trainer: L.Trainer, module: VitalsModule, data: VitalsDataModule, stage: str, title: str) -> Report:
+def score(
+    trainer: L.Trainer,
+    module: VitalsModule,
+    data: VitalsDataModule,
+    stage: str,
+    title: str,
+    plots: Path | None = None,
+) -> Report:
     """Run one stage and report it.
 
     Args:
         stage: `test` or `validate`.
         title: model and data, as printed.
+        plots: folder into which the result is drawn.
     """
-    reporter = Reporter(title, data)
+    reporter = Reporter(title, data, plots is not None)
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     callbacks.append(reporter)
     run = trainer.test if stage == "test" else trainer.validate
     run(module, datamodule=data, verbose=False)
     callbacks.remove(reporter)
     assert reporter.report is not None
+    if plots is not None and trainer.is_global_zero:
+        protocol = cast(Any, module.metrics).protocol
+        made = reporter.draw(protocol, module.input.fps, plots)
+        print(f"{len(made)} plots in {plots}" if made else "no plots: no heart rate is known", file=sys.stderr)
     return reporter.report
 
 
@@ -102,6 +179,7 @@ def publish(
     if csv is not None:
         csv.parent.mkdir(parents=True, exist_ok=True)
         tables.write_rows(tables.rows(report), csv, tables.COLUMNS)
+        tables.write_groups(report, csv)
     if data.failed:
         rows = [[item.path.name, item.reason] for item in data.failed]
         print(columns(["left out", "why"], rows), file=sys.stderr)

@@ -102,7 +102,7 @@ def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: r
         best = folder.best
     model = setup.model if best is None else checkpoints.load_ckpt(best)
     title = f"{entry.name} on {_score.named(setup.datamodule.sources)} (test)"
-    report = _score.score(setup.trainer, model, setup.datamodule, "test", title)
+    report = _score.score(setup.trainer, model, setup.datamodule, "test", title, request.plots)
     if not setup.trainer.is_global_zero:
         return 0
     kept = not setup.trainer.fast_dev_run  # type: ignore[attr-defined]
@@ -145,7 +145,7 @@ def evaluate(request: Request) -> int:
     if setup.model.trainable and not setup.model.trained_on:
         _tell(f"note: {entry.name} has no trained weights here, so this is what its random first ones give.", request)
     title = f"{source or entry.name} on {_score.named(setup.datamodule.sources)} ({stage})"
-    report = _score.score(setup.trainer, setup.model, setup.datamodule, stage, title)
+    report = _score.score(setup.trainer, setup.model, setup.datamodule, stage, title, request.plots)
     if setup.trainer.is_global_zero:
         facts = {"model": entry.name, "checkpoint": source}
         _score.publish(report, setup.datamodule, facts, request.csv, None, request.json)

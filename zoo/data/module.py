@@ -16,6 +16,7 @@ from torch.utils.data import ConcatDataset, DataLoader, Sampler, WeightedRandomS
 from zoo import registry
 from zoo.data.augment import Augmented, augmentation, source_input
 from zoo.data.balance import StageBalance, balance_of, show_balance
+from zoo.data.groups import Groups, groups_of
 from zoo.data.prepare import prepare_all
 from zoo.data.prepare_store import prepare_store
 from zoo.data.recording import Listing, Recording, Skipped
@@ -124,6 +125,10 @@ class VitalsDataModule(L.LightningDataModule):
     def trained_on(self) -> list[str]:
         """Names of the data sets that training takes windows from."""
         return sorted({source.name for source in self.sources if source.use != "test"})
+
+    def groups(self, stage: Stage) -> Groups:
+        """Labels to report a stage by, {label: {recording: value}}, once it is set up."""
+        return groups_of(windows for windows, _ in self._stages.get(stage, []))
 
     def setup(self, stage: str) -> None:
         needed: dict[str, tuple[Stage, ...]] = {"fit": ("train", "val"), "validate": ("val",), "test": ("test",)}

@@ -16,6 +16,7 @@ from zoo.signals.spectrum import power_spectrum
 
 Array = np.ndarray
 SHOWN_SECONDS = 12.0
+Case = tuple[str, Array, Array, float, float]
 MODEL, CONTACT, QUIET = "#1b6ca8", "#c0392b", "#777777"
 
 
@@ -121,7 +122,7 @@ def group_errors_plot(
     return _save(figure, path)
 
 
-def overlay_plot(cases: Sequence[tuple[str, Array, Array, float, float]], fps: float, path: Path) -> Path:
+def overlay_plot(cases: Sequence[Case], fps: float, path: Path) -> Path:
     """Waveforms over the contact signal, and both spectra, a row a case.
 
     Args:
@@ -149,6 +150,45 @@ def overlay_plot(cases: Sequence[tuple[str, Array, Array, float, float]], fps: f
     return _save(figure, path)
 
 
+def result_pictures(
+    estimate: Array,
+    truth: Array,
+    person: Sequence[str],
+    stem: Path,
+    *,
+    confidence: Array | None = None,
+    groups: Mapping[str, Sequence[str]] = {},
+    cases: Sequence[Case] = (),
+    fps: float = 30.0,
+) -> list[Path]:
+    """All pictures of a rate that can be drawn, named after `stem`.
+
+    Args:
+        estimate, truth: (n,) 1/min, NaN = unknown.
+        person: whose they are.
+        stem: folder and beginning of the names.
+        confidence: (n,) larger is surer; draws risk and coverage.
+        groups: by label the value of each pair; draws the error by each.
+        cases: windows to show, as `overlay_plot` takes them.
+        fps: samples a second of those.
+    """
+
+    def to(name: str) -> Path:
+        return stem.with_name(f"{stem.name}-{name}.png")
+
+    pictures = [
+        bland_altman_plot(estimate, truth, person, to("bland-altman")),
+        scatter_plot(estimate, truth, to("scatter")),
+        person_errors_plot(estimate, truth, person, to("people")),
+    ]
+    if confidence is not None:
+        pictures.append(risk_coverage_plot(np.abs(estimate - truth), confidence, to("risk-coverage")))
+    for label, group in groups.items():
+        name = label.replace("_", " ")
+        pictures.append(group_errors_plot(estimate, truth, group, to(f"by-{name.replace(' ', '-')}"), name))
+    return [*pictures, overlay_plot(cases, fps, to("overlays"))] if cases else pictures
+
+
 def evaluation_pictures(
     columns: Mapping[str, Array],
     person: Sequence[str],
@@ -168,16 +208,6 @@ def evaluation_pictures(
         stem: folder and beginning of the names.
     """
     estimate, truth = columns["estimate"], columns["truth"]
-
-    def to(name: str) -> Path:
-        return stem.with_name(f"{stem.name}-{name}.png")
-
-    pictures = [
-        bland_altman_plot(estimate, truth, person, to("bland-altman")),
-        scatter_plot(estimate, truth, to("scatter")),
-        person_errors_plot(estimate, truth, person, to("people")),
-        risk_coverage_plot(np.abs(estimate - truth), columns["confidence"], to("risk-coverage")),
-    ]
     error = np.abs(estimate - truth)
     order = np.argsort(error)[: int(np.isfinite(error).sum())]
     chosen = list(dict.fromkeys([*order[:3], *order[-3:]]))
@@ -189,4 +219,4 @@ def evaluation_pictures(
         waves = [protocol.filtered(wave[cut], fps) for wave in values[person[i]]]
         title = f"{person[i]} at {columns['start'][i]:.0f} s"
         cases.append((title, waves[0], waves[1], float(estimate[i]), float(truth[i])))
-    return [*pictures, overlay_plot(cases, fps, to("overlays"))] if cases else pictures
+    return result_pictures(estimate, truth, person, stem, confidence=columns["confidence"], cases=cases, fps=fps)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from zoo.metrics.vitals import VitalsMetrics
 
-WIDTH = 132
+WIDTH = 150
 SIMULATED = "simulated: not medical"
 RATES = ("heart_rate", "respiration_rate")
 Row = dict[str, Any]
@@ -30,7 +30,7 @@ HEADINGS: dict[str, str | None] = {
     "unit": "",
     "mae": "MAE",
     "mae_se": "± SE",
-    "mae_low": None,
+    "mae_low": "95 % CI",
     "mae_high": None,
     "rmse": "RMSE",
     "mape": "MAPE %",
@@ -53,6 +53,10 @@ HEADINGS: dict[str, str | None] = {
     "mark": None,
 }
 COLUMNS = tuple(HEADINGS)
+GROUP_COUNTS = ("people", "n")
+GROUP_COLUMNS = (
+    *("label", "value", "people", "n", "mae", "mae_se", "rmse", "mape", "r", "within_3", "within_5", "coverage"),
+)
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,7 @@ class Report:
         people, windows: how many were scored.
         simulated: trained on simulated people only, so that its biomarkers are marked as not medical.
         notes: further lines to print (data that was seen in training, assumptions).
+        groups: the heart rate's scores by label and value, `zoo.metrics.groups.by_labels`.
     """
 
     title: str
@@ -79,6 +84,7 @@ class Report:
     windows: int = 0
     simulated: bool = False
     notes: tuple[str, ...] = ()
+    groups: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
 
 
 def report(
@@ -180,6 +186,8 @@ def show(report: Report, console: Console | None = None) -> None:
     for title, part in parts.items():
         if part:
             _print(title, part, console)
+    if report.groups:
+        _print_groups(report, console)
     console.print(report.protocol, highlight=False, markup=False)
     for note in (*report.notes, *((SIMULATED,) if report.simulated and parts["biomarkers"] else ())):
         console.print(f"[yellow]{note}[/yellow]", highlight=False)
@@ -201,6 +209,20 @@ def _print(title: str, part: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
+def _print_groups(report: Report, console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(title="heart rate by group", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in GROUP_COLUMNS:
+        left = column in ("label", "value")
+        heading = column if column in GROUP_COUNTS else HEADINGS.get(column, "")
+        table.add_column(heading or "", no_wrap=True, justify="left" if left else "right")
+    for row in group_rows(report):
+        shown = [f"{row[name]:.0f}" if name in GROUP_COUNTS else _shown(row, name) for name in GROUP_COLUMNS]
+        table.add_row(*shown)
+    console.print(table)
+
+
 _SHARES = ("within_3", "within_5", "coverage", "accuracy", "naive_accuracy")
 
 
@@ -212,13 +234,35 @@ def _shown(row: Row, column: str) -> str:
         return value
     if math.isnan(value):
         return "-"
+    if column == "mae_low":
+        return f"{value:.2f}-{row['mae_high']:.2f}"
     if column in _SHARES:
         return f"{100 * value:.0f} %"
     return f"{value:.2f}" if column == "snr" else f"{value:.3f}"
 
 
+def group_rows(report: Report) -> list[Row]:
+    """The scores by group as rows {column: value} with the columns `GROUP_COLUMNS`."""
+    return [
+        {"label": label, "value": value, **{key: scores[key] for key in GROUP_COLUMNS[2:] if key in scores}}
+        for label, table in report.groups.items()
+        for value, scores in table.items()
+    ]
+
+
+def write_groups(report: Report, beside: Path) -> Path | None:
+    """Write the scores by group beside a table, as `<its name>-groups.csv`; None where there are none."""
+    if not report.groups:
+        return None
+    path = beside.with_name(f"{beside.stem}-groups.csv")
+    write_rows(group_rows(report), path, GROUP_COLUMNS)
+    return path
+
+
 def write(report: Report, stem: Path) -> list[Path]:
     """Write the report beside each other as `stem.csv` (its rows) and `stem.json` (all of it).
+
+    Where there are scores by group, also `stem-groups.csv`.
 
     Returns:
         the files written. NaN is an empty cell in the CSV and null in the JSON.
@@ -228,7 +272,8 @@ def write(report: Report, stem: Path) -> list[Path]:
     as_csv, as_json = stem.with_name(stem.name + ".csv"), stem.with_name(stem.name + ".json")
     write_rows(table, as_csv, COLUMNS)
     as_json.write_text(json.dumps(as_plain({**asdict(report), "rows": table}), indent=2) + "\n", encoding="utf-8")
-    return [as_csv, as_json]
+    by_group = write_groups(report, as_csv)
+    return [as_csv, as_json, *([by_group] if by_group else [])]
 
 
 def write_rows(table: Sequence[Row], path: Path, columns: Sequence[str]) -> None:

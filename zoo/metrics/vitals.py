@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +27,18 @@ Array = np.ndarray
 RATES = {"heart_rate": "ppg", "respiration_rate": "respiration"}
 # a label with more of a window unknown than this gives that window no truth
 LABEL_KNOWN = 0.9
+
+
+class Scored(NamedTuple):
+    """What rates are scored on: windows, or recordings where the protocol averages.
+
+    Columns {name: (n,)}, NaN = unknown: `heart_rate`, `heart_rate_truth`, `confidence` and the like; the n people and
+    recordings ("" = not said) that they belong to.
+    """
+
+    columns: dict[str, Array]
+    people: list[str]
+    recordings: list[str]
 
 
 class VitalsMetrics(Metric):
@@ -173,7 +185,7 @@ class VitalsMetrics(Metric):
     def compute(self) -> dict[str, Tensor]:
         """All scores that can be computed, as scalars on the metric's device."""
         table, people, _, _ = self._table()
-        rates, people_of_rates = self._rates()
+        rates, people_of_rates, _ = self.scored()
         results: dict[str, float] = {}
         for rate in self.sources:
             for column in (rate, f"{rate}_head"):
@@ -211,21 +223,23 @@ class VitalsMetrics(Metric):
         times = np.asarray([float(starts[i] or "nan") for i in kept])
         return table, [people[i] for i in kept], [recordings[i] for i in kept], times
 
-    def _rates(self) -> tuple[dict[str, Array], list[str]]:
+    def scored(self) -> Scored:
         """The columns of rates, averaged over windows where the protocol says so, and whose they are."""
         table, people, recordings, starts = self._table()
         names = [name for name in self.columns if name.startswith(tuple(RATES)) or name == "confidence"]
         if self.protocol.average == "window" or not all(recordings):
-            return {name: table[name] for name in names}, people
+            return Scored({name: table[name] for name in names}, people, recordings)
         parts: dict[str, list[Array]] = {name: [np.zeros(0)] for name in names}
         owners: list[str] = []
+        places: list[str] = []
         for recording in dict.fromkeys(recordings):
             rows = np.flatnonzero(np.asarray(recordings) == recording)
             rows = rows[np.argsort(starts[rows])]
             for name in names:
                 parts[name].append(self.protocol.averaged(table[name][rows]))
             owners += [people[rows[0]]] * len(parts[names[0]][-1])
-        return {name: np.concatenate(values) for name, values in parts.items()}, owners
+            places += [recording] * len(parts[names[0]][-1])
+        return Scored({name: np.concatenate(values) for name, values in parts.items()}, owners, places)
 
     def _naive(self, name: str, truth: Array, people: Sequence[str]) -> Array:
         if name in self.statistics:

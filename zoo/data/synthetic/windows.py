@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.groups import labels_of
 from zoo.data.synthetic.circulation import Circulation, circulate
 from zoo.data.synthetic.clips import render_clip
 from zoo.data.synthetic.layout import layout_of
@@ -59,6 +60,18 @@ class SyntheticWindows:
         """The person with this number (0-based within these windows)."""
         return draw_person(self._generator(_PERSON, self.first_person + number))
 
+    def _name(self, number: int) -> str:
+        return f"{self.seed}-{self.first_person + number}"
+
+    def labels(self) -> dict[str, dict[str, str]]:
+        """Labels to report by, {recording: {label: value}}: `skin_tone` (Fitzpatrick), `sex` and `age`."""
+        found: dict[str, dict[str, str]] = {}
+        for number in range(self.people):
+            person = self.person(number)
+            labels = labels_of({"skin_tone": str(person.skin_tone)}, {"sex": float(person.sex), "age": person.age})
+            found |= {f"{self._name(number)}-{window}": labels for window in range(self.windows_per_person)}
+        return found
+
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One window.
 
@@ -79,7 +92,7 @@ class SyntheticWindows:
             seen, mask = render_clip(body, capture, self.input.size, frames, fps, rng)
         else:
             seen, mask = render_traces(body, capture, layout_of(self.input.regions), frames, fps, rng)
-        name = f"{self.seed}-{self.first_person + number}"
+        name = self._name(number)
         return {
             "input": seen,
             "waveforms": waveforms(body, frames, fps),
