@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -114,17 +115,15 @@ def run_cases(
     """
     report = new_report(suite, name, device, threads)
     runtimes = check_runtimes(suite.runtimes)
-    known: dict[int, dict[str, Any]] = {}
+    known: list[dict[str, Any]] = []
     found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as folder:
         try:
+            known = _all_facts(suite, cases, runtimes, device, threads, Path(folder))
             for round_ in range(suite.processes):
                 order = list(enumerate(cases))
                 for number, case in order if round_ % 2 == 0 else order[::-1]:
                     place = Path(folder) / str(number)
-                    if number not in known:
-                        place.mkdir()
-                        known[number] = _facts(suite, case, runtimes, device, threads, place)
                     for runtime in runtimes:
                         runs = found.setdefault((number, runtime), [])
                         if round_ == 0 or runs[-1]["state"] == "ok":
@@ -158,6 +157,24 @@ def doubts(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         )
     if any(row.get("processes", 2) < 2 for row in measured):
         yield "One process a row: its interval says nothing about the next process (--processes 5)."
+
+
+def _all_facts(
+    suite: Suite, cases: Sequence[Case], runtimes: Sequence[str], device: str, threads: int, folder: Path
+) -> list[dict[str, Any]]:
+    """Facts of all cases, several processes at a time: none of them is timed, and nothing is timed meanwhile."""
+
+    def facts(numbered: tuple[int, Case]) -> dict[str, Any]:
+        place = folder / str(numbered[0])
+        place.mkdir()
+        return _facts(suite, numbered[1], runtimes, device, threads, place)
+
+    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // threads)) as pool:
+        try:
+            return list(pool.map(facts, enumerate(cases)))
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            raise
 
 
 def _facts(suite: Suite, case: Case, runtimes: Sequence[str], device: str, threads: int, place: Path) -> dict[str, Any]:
