@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import inspect
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from zoo.errors import UnknownName
 from zoo.spec import TARGETS, Signal, input_to_dict
 
 KINDS = ("model", "dataset", "checkpoint")
+BESIDE = {"naive": "heart_rate_naive_mae", "floor": "heart_rate_floor_mae"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -118,7 +120,7 @@ def _text(facts: dict[str, Any]) -> str:
     if about := facts.get("about"):
         lines += ["", *about.splitlines(), ""]
     for key, value in facts.items():
-        if key in ("name", "kind", "about") or value in (None, "", [], {}, ()):
+        if key in ("name", "kind", "about", "schema", "statistics") or value in (None, "", [], {}, ()):
             continue
         lines += _lines(key.replace("_", " "), value)
     return "\n".join(lines)
@@ -129,10 +131,35 @@ def _lines(key: str, value: Any) -> list[str]:
     if key == "outputs":
         return [label.rstrip(), *(f"  {name:<18}{_described(name, output)}" for name, output in value.items())]
     if key == "results":
-        return [label.rstrip(), *(f"  {json.dumps(result, ensure_ascii=False)}" for result in value)]
+        return [label.rstrip(), *(line for result in value for line in _result(result))]
     if isinstance(value, dict):
         return [label + ", ".join(f"{name} {_plain(one)}" for name, one in value.items())]
     return [label + _plain(value)]
+
+
+def _result(result: Mapping[str, Any]) -> list[str]:
+    """A measured result of a card: its command, the heart rate beside naive and floor, skills; all are in --json."""
+    metrics = result.get("metrics", {})
+    if not metrics:
+        return [f"  {json.dumps(result, ensure_ascii=False)}"]
+    lines = [f"  {result['command']}"]
+    if "heart_rate_mae" in metrics:
+        beside = [f"{name} {metrics[key]:.2f}" for name, key in BESIDE.items() if key in metrics]
+        lines.append(
+            f"    heart rate: MAE {metrics['heart_rate_mae']:.2f} bpm ({', '.join(beside)}), "
+            f"{100 * metrics['heart_rate_within_3']:.0f} % within 3 bpm"
+        )
+    if "ppg_r" in metrics:
+        lines.append(f"    waveform: r {metrics['ppg_r']:.2f}")
+    skills = [f"{key.removesuffix('_skill')} {value:+.2f}" for key, value in metrics.items() if _is_skill(key)]
+    if skills:
+        simulated = " (simulated people: no evidence about real ones)" if result.get("data") == "synthetic" else ""
+        lines.append(f"    skill over the naive guess{simulated}: {', '.join(skills)}")
+    return lines
+
+
+def _is_skill(key: str) -> bool:
+    return key.endswith("_skill") and not key.startswith(("heart_rate", "ppg"))
 
 
 def _described(name: str, output: Any) -> str:
