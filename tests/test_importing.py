@@ -22,6 +22,7 @@ SMALL = {
     "tscan": {"size": 16, "frames": 20},
     "physformer": {"size": 32, "frames": 8},
     "rtrppg": {"size": 8, "frames": 16},
+    "fpn1d_multitask": {"frames": 64, "normalise": "standard"},
 }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.models.golden import CASES, Golden, error
 from zoo.errors import CheckpointError
 from zoo.models import can_student, can_teacher, deepphys, mobilenet_attention, physformer, physnet, resnet18, tscan
 from zoo.models.layers import renamed
@@ -21,43 +22,24 @@ def efficientphys(monkeypatch):
     return importlib.import_module("zoo_efficientphys.efficientphys")
 
 
-def error(shared, file, network, names, change=lambda x: x):
-    golden = np.load(shared / "golden" / f"{file}.npz")
-    weights = {key[8:]: torch.tensor(golden[key]) for key in golden.files if key.startswith("weights/")}
-    network.load_state_dict(renamed(weights, names))
-    with torch.no_grad():
-        output = network.eval()(change(torch.tensor(golden["input_0"].astype(np.float32))))
-    expected = torch.tensor(golden["output"]).reshape(output.shape)
-    assert sum(p.numel() for p in network.parameters()) == int(golden["parameters"])
-    return ((output - expected).norm() / expected.norm()).item()
-
-
-CASES = {
-    "deepphys_36": (lambda: deepphys.Network(36), deepphys.PUBLISHED_NAMES, lambda x: x[None]),
-    "tscan_36": (lambda: tscan.Network(36), deepphys.PUBLISHED_NAMES, lambda x: x[None]),
-    "physnet_64x36": (physnet.Network, physnet.PUBLISHED_NAMES, lambda x: x),
-    "physformer_3layers_32x128": (lambda: physformer.Network(3), physformer.names_of_published(3), lambda x: x),
-}
-
-
 @pytest.mark.shared
-@pytest.mark.parametrize("file", CASES)
-def test_equals_the_published_network(shared, file):
-    network, names, change = CASES[file]
-    assert error(shared, file, network(), names, change) < 1e-4
+@pytest.mark.parametrize("model", CASES)
+def test_equals_the_published_network(shared, model):
+    found, ours, published = error(shared / "golden", CASES[model])
+    assert found < 1e-4 and ours == published
 
 
 @pytest.mark.shared
 def test_efficientphys_equals_the_published_network(shared, efficientphys):
     # the published code subtracts frames itself, ours before the network
-    found = error(
-        shared,
+    case = Golden(
         "efficientphys_36",
-        efficientphys.Network(36),
+        lambda: efficientphys.Network(36),
         efficientphys.PUBLISHED_NAMES,
         lambda x: x.diff(dim=0)[None],
     )
-    assert found < 1e-4
+    found, ours, published = error(shared / "golden", case)
+    assert found < 1e-4 and ours == published
 
 
 @pytest.mark.shared

@@ -19,6 +19,20 @@ BIOMARKERS = [
     *("cholesterol", "stiffness", "stress", "age", "sex", "bmi"),
 ]
 
+# module of the published code: module here
+PUBLISHED_NAMES = {
+    **{f"in_conv_{n + 1}.{part}": f"encoder.{n}.{i}" for n in range(4) for i, part in enumerate(("conv", "bn"))},
+    "attention": "attention",
+    **{f"out_conv_{n + 1}.{part}": f"decoder.{n}.0.{i}" for n in range(4) for i, part in enumerate(("conv", "bn"))},
+    **{
+        f"out_conv_{n + 1}.res_block.block.{part}{k + 1}": f"decoder.{n}.1.{half}.{i}"
+        for n in range(4)
+        for k, half in enumerate(("expand", "contract"))
+        for i, part in enumerate(("conv", "norm"))
+    },
+    "out_conv_5": "out",
+}
+
 
 def _convolution(channels: int, width: int, kernel: int = 5) -> nn.Sequential:
     return nn.Sequential(
@@ -122,6 +136,7 @@ class FPN1DMultitask(VitalsModule):
     """
 
     paper: ClassVar[str] = "Egorov et al. 2025, arXiv:2508.17924"
+    published_names: ClassVar[dict[str, str]] = PUBLISHED_NAMES
 
     def __init__(
         self,
