@@ -113,3 +113,12 @@ def test_every_model_keeps_all_promises(name):
     before = torch.random.get_rng_state()
     assert check_model(name, **SIZES.get(name, {})).checks == tuple(CHECKS)
     assert torch.equal(torch.random.get_rng_state(), before), "a check leaves the random state as it was"
+
+
+def test_the_command_checks_by_name(capsys):
+    from zoo.testing import main
+
+    assert main(["pos"]) == 0
+    assert "pos: keeps" in capsys.readouterr().out
+    assert main(["poss"]) == 1
+    assert "Did you mean pos" in capsys.readouterr().err

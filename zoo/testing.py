@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from zoo import checkpoints, registry
-from zoo.errors import InputShapeError
+from zoo.errors import InputShapeError, ZooError
 from zoo.module import Batch, Prediction, VitalsModule
 from zoo.spec import TARGETS, WAVEFORMS, Clip, Signal, Target, Traces
 
@@ -299,3 +300,23 @@ def _values(prediction: Prediction) -> dict[str, Tensor]:
 
 def _relative_error(found: Tensor, wanted: Tensor, scale: Tensor) -> float:
     return float((found - wanted).abs().max() / scale.abs().max().clamp_min(1e-6))
+
+
+def main(arguments: list[str]) -> int:
+    """`python -m zoo.testing NAME ...`: check registered models; 1 where a promise is not kept."""
+    if not arguments:
+        print("usage: python -m zoo.testing NAME ...", file=sys.stderr)
+        return 2
+    failed = 0
+    for name in arguments:
+        try:
+            found = check_model(name)
+            print(f"{name}: keeps {len(found.checks)} promises ({found.distribution}, {found.seconds:.1f} s)")
+        except (AssertionError, ZooError) as error:
+            print(f"zoo: {error}", file=sys.stderr)
+            failed += 1
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
