@@ -107,7 +107,7 @@ def _ray(function: Callable[[T], R], items: Sequence[T], workers: int) -> Iterat
         raise UsageError("The engine 'ray' is not installed: pip install 'ray[default]', or use processes.") from error
     if not ray.is_initialized():
         ray.init(log_to_driver=False, configure_logging=False, num_cpus=None if _on_cluster() else workers)
-    task = ray.remote(max_retries=1)(function_of_ray)
+    task: Any = ray.remote(max_retries=1)(function_of_ray)
     shared = ray.put(function)
     remaining, running = iter(items), dict[Any, T]()
     limit = max(workers, int(ray.cluster_resources().get("CPU", 1)))
