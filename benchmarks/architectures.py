@@ -121,9 +121,15 @@ def bf16_effect(name: str, data: str, root: str | None, people: int, most: int) 
         data, root, options=options, input=module.input, batch_size=1, workers=0, test_people="all"
     )
     source.setup("test")
+    batches = list(islice(source.test_dataloader(), most))
+    if module.head is not None and not module.trained_on:
+        # a fresh readout is zero, which no rounding could change
+        rates_true = torch.cat([batch["targets"]["heart_rate"] for batch in batches])
+        module.head.out.reset_parameters()
+        module.head.set_statistics({"heart_rate": (float(rates_true.mean()), float(rates_true.std()), 0.0)})
     correlations: list[float] = []
     changes: list[float | None] = []
-    for batch in islice(source.test_dataloader(), most):
+    for batch in batches:
         with torch.inference_mode():
             full = module(batch["input"])
             with torch.autocast("cpu", torch.bfloat16):
@@ -164,8 +170,8 @@ def cell(row: dict[str, Any], key: str) -> str:
     value = row.get(key)
     if key in ("bf16_r", "bf16_rate"):
         values = [one for one in value or [] if one is not None]
-        worst, digits = (min, 4) if key == "bf16_r" else (max, 2)
-        return f"{np.median(values):.{digits}f} ({worst(values):.{digits}f})" if values else "-"
+        worst, digits = (min, ".4f") if key == "bf16_r" else (max, ".2g")
+        return f"{np.median(values):{digits}} ({worst(values):{digits}})" if values else "-"
     if key in ("golden", "batch", "onnx") and isinstance(value, float):
         return f"{value:.1e}"
     if isinstance(value, float):
@@ -173,12 +179,12 @@ def cell(row: dict[str, Any], key: str) -> str:
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def table(rows: Sequence[dict[str, Any]], data: str) -> str:
+def table(rows: Sequence[dict[str, Any]], data: str, command: str) -> str:
     """The rows as Markdown, with what must be known to read them."""
     lines = [
         "# Architectures",
         "",
-        "Written by `python -m benchmarks.architectures`; '-' is: nothing published, no reference, or not measured.",
+        f"Written by `{command}`; '-' is: nothing published, no reference, or not measured.",
         "",
         "- Parameters are the network's; multiply-accumulates (GMAC) are those of one window, preparation included, by",
         "  fvcore with attention and recurrent layers added. Both at the window shown: the published one, where",
@@ -188,7 +194,8 @@ def table(rows: Sequence[dict[str, Any]], data: str) -> str:
         "  relative. Both at the smallest size of the model, parameters by formula.",
         f"- bf16: the network under bf16 autocast, preparation in fp32, against all in fp32, on {data} windows at the",
         "  model's default size. With random weights this says what rounding does to such a network, not what a",
-        "  trained one loses. A heart rate that either run could not decide is left out.",
+        "  trained one loses; a fresh readout of biomarkers, which is zero, is drawn for it. A heart rate that either",
+        "  run could not decide is left out.",
         "",
         "| " + " | ".join(COLUMNS.values()) + " |",
         "|" + "---|" * len(COLUMNS),
@@ -218,8 +225,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         rows.append(measure(name, args))
         print("  ".join(cell(rows[-1], key) for key in COLUMNS), flush=True)
     data = "simulated" if args.data == "synthetic" else f"real ({args.data})"
+    command = "python -m benchmarks.architectures" + (" --onnx" if args.onnx else "")
+    command += f" --data {args.data} --root FOLDER" if args.root else ""
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(table(rows, data))
+    args.out.write_text(table(rows, data, command))
     report = {"torch": torch.__version__, "data": args.data, "windows": args.windows, "rows": rows}
     args.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
 

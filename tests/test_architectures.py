@@ -53,5 +53,5 @@ def test_every_network_of_the_package_has_a_small_size() -> None:
 
 def test_what_was_not_measured_is_a_dash() -> None:
     row = {"model": "one", "parameters": 12, "bf16_r": [], "bf16_rate": [None], "notes": ["why"]}
-    text = table([row], "simulated")
+    text = table([row], "simulated", "command")
     assert "| one | - | - | 12 | - | - | - | - | - | - | - | - |" in text and "- `one`: why." in text
