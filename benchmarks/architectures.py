@@ -170,7 +170,7 @@ def cell(row: dict[str, Any], key: str) -> str:
     value = row.get(key)
     if key in ("bf16_r", "bf16_rate"):
         values = [one for one in value or [] if one is not None]
-        worst, digits = (min, ".4f") if key == "bf16_r" else (max, ".2g")
+        worst, digits = (min, ".4f") if key == "bf16_r" else (max, ".3g")
         return f"{np.median(values):{digits}} ({worst(values):{digits}})" if values else "-"
     if key in ("golden", "batch", "onnx") and isinstance(value, float):
         return f"{value:.1e}"
