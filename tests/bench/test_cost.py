@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from zoo.bench import cost
+from zoo.models.classical_fusion import ClassicalFusion
 from zoo.models.fpn1d_multitask import FPN1DMultitask
 from zoo.module import Prediction
 
@@ -51,3 +52,8 @@ def test_the_two_counters_agree_on_the_published_network():
 def test_size_counts_bytes_of_weights_and_buffers():
     module = nn.BatchNorm1d(10)
     assert cost.size_bytes(module) == 4 * 10 * 4 + 8
+
+
+def test_a_method_that_reads_spectra_outside_torch_can_be_counted():
+    module = ClassicalFusion().eval()
+    assert cost.operations(module, module.example_input()).macs >= 0

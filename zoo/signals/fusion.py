@@ -67,7 +67,8 @@ def fused_rate(waves: Array, fps: float, *, low: float = LOW_HZ, high: float = H
     """Heart rate of one window of `pulses`: (..., 2 regions, T) to (...) in 1/min, NaN where none shows a peak."""
     check_band(low, high, fps)
     frequencies, total = _summed(numpy_float64(waves)[..., None, :], fps, low, high)
-    rates = 60 * peak_frequency(frequencies, total, waves.shape[-1] / fps, (low, high))
+    # a tracer's shapes are tensors, which numpy's own numbers do not mix with
+    rates = 60 * peak_frequency(frequencies, total, int(waves.shape[-1]) / fps, (low, high))
     return back(rates[..., 0], floating(waves))
 
 
