@@ -56,3 +56,8 @@ class DeviceError(ZooError):
 
 class InputShapeError(ZooError, ValueError):
     """A model was given a tensor of another shape or type than it eats."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line."""
+    return (str(error).strip().splitlines() or ["no message"])[0]

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
-from zoo.errors import PluginError, UnknownName
+from zoo.errors import PluginError, UnknownName, first_line
 
 PLUGIN_API = 1
 BUILT_IN = "rppg-zoo"
@@ -114,7 +114,7 @@ def load(entry: Entry) -> Any:
     except BaseException as error:  # a plugin may raise anything at all, SystemExit included
         raise PluginError(
             f"{entry.kind} '{entry.name}' of {entry.distribution} {entry.version} cannot be loaded "
-            f"({type(error).__name__}: {_first_line(error)}). Update or uninstall {entry.distribution}; "
+            f"({type(error).__name__}: {first_line(error)}). Update or uninstall {entry.distribution}; "
             f"'zoo plugins --check' shows every plugin's state."
         ) from error
 
@@ -197,7 +197,3 @@ def _check_api(entry: Entry) -> None:
             f"{entry.distribution} {entry.version} declares {made_for}, this zoo has PLUGIN_API {PLUGIN_API}: "
             f"install a version of {entry.distribution} made for it."
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]

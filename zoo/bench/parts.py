@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.bench.runtimes import NETWORK, PREPARE, WHOLE
-from zoo.errors import ZooError
+from zoo.errors import ZooError, first_line
 
 if TYPE_CHECKING:
     from zoo.module import VitalsModule
@@ -67,8 +67,7 @@ def export(
         except ZooError as error:
             failed[kind] = str(error)
         except Exception as error:
-            lines = str(error).strip().splitlines() or ["no message"]
-            failed[kind] = f"no ONNX form ({type(error).__name__}: {lines[0][:200]})"
+            failed[kind] = f"no ONNX form ({type(error).__name__}: {first_line(error)[:200]})"
     return failed, free
 
 

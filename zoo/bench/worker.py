@@ -28,7 +28,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     Returns:
         Its result with `state` ok, or `state` failed and the `reason`.
     """
-    from zoo.errors import ZooError
+    from zoo.errors import ZooError, first_line
 
     try:
         return {"state": "ok", **_task(job["task"])(job)}
@@ -37,8 +37,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     except MemoryError:
         return {"state": "failed", "reason": "does not fit in memory: use a machine with more, or a smaller batch"}
     except Exception as error:
-        lines = str(error).strip().splitlines() or ["no message"]
-        return {"state": "failed", "reason": f"{type(error).__name__}: {lines[0][:300]}"}
+        return {"state": "failed", "reason": f"{type(error).__name__}: {first_line(error)[:300]}"}
 
 
 def _task(name: str) -> Any:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import numpy as np
-
 from zoo.data.engines import each
 from zoo.data.extract import extract
 from zoo.data.recording import Recording, Skipped
@@ -14,7 +12,6 @@ from zoo.data.regions import Regions
 from zoo.data.synchronise import synchronise
 from zoo.data.windows import Prepared
 from zoo.errors import ZooError
-from zoo.signals.resample import resample
 from zoo.spec import Clip, Input
 
 
@@ -38,15 +35,7 @@ def prepare(recording: Recording, input: Input, align: bool = False) -> Prepared
         found = extract(recording.video, regions=input.regions, frame_times=labels.frame_times)
     if align:
         labels, _ = synchronise(found.times, found.traces[0], found.found, labels)
-    traces = without_gaps(found.times, found.traces, found.found)
-    return Prepared(recording, labels, found.times, found.found, traces, found.crops)
-
-
-def without_gaps(times: np.ndarray, traces: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Traces (regions, 3, n) with frames without a face bridged by straight lines; `found` still tells them."""
-    if found.all() or not found.any():
-        return traces
-    return resample(times[found], traces[..., found], times).astype(np.float32)
+    return Prepared(recording, labels, found.times, found.found, found.traces, found.crops)
 
 
 def prepare_all(

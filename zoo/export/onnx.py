@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from zoo.errors import CheckpointError, UsageError, ZooError
+from zoo.errors import CheckpointError, UsageError, ZooError, first_line
 from zoo.export.metadata import KEY, Exported, to_json
 from zoo.export.runtime import OnnxRunner
 from zoo.spec import Clip
@@ -132,8 +132,7 @@ def _write(module: VitalsModule, path: Path, profile: str) -> tuple[tuple[str, .
         except ZooError:
             raise
         except Exception as error:
-            lines = str(error).strip().splitlines() or ["no message"]
-            reason = f"{type(error).__name__}: {_plain(lines[0])}"
+            reason = f"{type(error).__name__}: {_plain(first_line(error))}"
             notes.append(f"not with free {' and '.join(free) or 'axes at all'} ({reason})")
     raise CheckpointError(f"{type(module).__name__} cannot be exported to ONNX: {notes[-1]}.")
 
@@ -178,9 +177,8 @@ def _trace(module: VitalsModule, path: Path) -> None:
                 output_names=list(module.outputs),
             )
     except Exception as error:
-        lines = str(error).strip().splitlines() or ["no message"]
         raise CheckpointError(
-            f"{type(module).__name__} has no opset-13 form ({type(error).__name__}: {_plain(lines[0])}): "
+            f"{type(module).__name__} has no opset-13 form ({type(error).__name__}: {_plain(first_line(error))}): "
             "use profile modern."
         ) from error
     finally:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.errors import CheckpointError, InputShapeError
+from zoo.errors import CheckpointError, InputShapeError, first_line
 from zoo.export.metadata import KEY, from_json
 from zoo.spec import Clip, Input, Output, Signal
 
@@ -66,8 +66,7 @@ def _open(path: Path, threads: int):  # type: ignore[no-untyped-def]
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        lines = str(error).strip().splitlines() or ["no message"]
-        raise CheckpointError(f"'{path}' is not an ONNX file that can be run ({lines[0][:200]}).") from error
+        raise CheckpointError(f"'{path}' is not an ONNX file that can be run ({first_line(error)[:200]}).") from error
 
 
 def _caller(session) -> Callable[[np.ndarray], list[np.ndarray]]:  # type: ignore[no-untyped-def]

@@ -25,7 +25,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     Args:
         job: `model` and the `path` of the file to write.
     """
-    from zoo.errors import ZooError
+    from zoo.errors import ZooError, first_line
 
     try:
         export = _copy if job["model"].endswith(".onnx") else _export
@@ -33,8 +33,7 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
     except ZooError as error:
         return {"state": "failed", "reason": str(error)}
     except Exception as error:
-        lines = str(error).strip().splitlines() or ["no message"]
-        return {"state": "failed", "reason": f"{type(error).__name__}: {lines[0]}"}
+        return {"state": "failed", "reason": f"{type(error).__name__}: {first_line(error)}"}
 
 
 def _export(name: str, path: Path) -> dict[str, Any]:
