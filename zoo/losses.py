@@ -8,10 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-WaveformLoss = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+Band = tuple[float, float]
+WaveformLoss = Callable[[Tensor, Tensor, Tensor, float, Band], Tensor]
+
+PULSE: Band = (0.6, 3.6)
+BREATH: Band = (0.08, 0.7)
 
 
-def negative_pearson(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0) -> Tensor:
+def negative_pearson(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0, band: Band = PULSE) -> Tensor:
     """1 - Pearson's r of each waveform, averaged over the batch (PhysNet, arXiv:1905.02419, eq. 2).
 
     Args:
@@ -27,14 +31,16 @@ def negative_pearson(prediction: Tensor, label: Tensor, mask: Tensor, fps: float
     return _mean_over_known(1.0 - covariance / scale, weight)
 
 
-def mean_squared_error(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0) -> Tensor:
+def mean_squared_error(
+    prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0, band: Band = PULSE
+) -> Tensor:
     """Mean squared error of (B, T) waveforms over the samples that are known."""
     weight = mask.to(prediction.dtype)
     return ((prediction - label.nan_to_num()).square() * weight).sum() / weight.sum().clamp_min(1.0)
 
 
-def spectral(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0) -> Tensor:
-    """Cross-entropy between the normalised power spectra of prediction and label in the pulse band 0.6-3.6 Hz.
+def spectral(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0, band: Band = PULSE) -> Tensor:
+    """Cross-entropy between the normalised power spectra of prediction and label in a band (Hz).
 
     It rewards the right rate whatever the phase, where a contact PPG and a face are out of step.
 
@@ -45,9 +51,9 @@ def spectral(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0)
     window = torch.hann_window(x.shape[-1], device=x.device, dtype=x.dtype)
     size = 4 * x.shape[-1]
     frequency = torch.fft.rfftfreq(size, 1.0 / fps, device=x.device)
-    band = (frequency >= 0.6) & (frequency <= 3.6)
-    p = torch.fft.rfft(y * window, size).abs().square()[:, band]
-    q = torch.fft.rfft(x * window, size).abs().square()[:, band]
+    inside = (frequency >= band[0]) & (frequency <= band[1])
+    p = torch.fft.rfft(y * window, size).abs().square()[:, inside]
+    q = torch.fft.rfft(x * window, size).abs().square()[:, inside]
     p = p / p.sum(-1, keepdim=True).clamp_min(1e-12)
     log_q = (q + 1e-8).log() - (q + 1e-8).sum(-1, keepdim=True).log()
     divergence = (p * ((p + 1e-8).log() - log_q)).sum(-1)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from zoo.checkpoints import registered_name
 from zoo.errors import InputShapeError, UnknownName, UsageError
 from zoo.head import MultitaskHead
-from zoo.losses import WAVEFORM_LOSSES, class_loss, number_loss
+from zoo.losses import BREATH, PULSE, WAVEFORM_LOSSES, class_loss, number_loss
 from zoo.metrics import VitalsMetrics
 from zoo.signals.forms import to_form, to_value
 from zoo.spec import TARGETS, Clip, Input, Output, Signal
@@ -188,8 +188,9 @@ class VitalsModule(L.LightningModule):
         known = batch["mask"] & ~label.isnan()
         label = to_form(label, self.signals[name].form, known)
         weights: dict[str, float] = self.hparams["losses"]
+        band = BREATH if name == "respiration" else PULSE
         terms = [
-            weight * WAVEFORM_LOSSES[loss](wave.float(), label, known, self.input.fps)
+            weight * WAVEFORM_LOSSES[loss](wave.float(), label, known, self.input.fps, band)
             for loss, weight in weights.items()
         ]
         return torch.stack(terms).sum()
