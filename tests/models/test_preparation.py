@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zoo.models.preparation import difference, normalised_difference, prepared, standardised, to_yuv
+from zoo.models.preparation import difference, normalised_difference, prepared, pulsation, standardised, to_yuv
 
 RAW = torch.rand(2, 3, 7, 4, 5, generator=torch.Generator().manual_seed(0)) * 0.5 + 0.25
 
@@ -36,11 +36,20 @@ def test_brightness_does_not_change_a_normalised_difference():
     assert torch.allclose(normalised_difference(RAW), normalised_difference(RAW * 0.5), atol=1e-3)
 
 
+def test_pulsation_is_the_relative_change_without_what_is_slower_than_two_seconds():
+    fps = 2.0
+    one = RAW[0].double().numpy()
+    relative = one / one.mean(1, keepdims=True) - 1
+    around = [relative[:, max(t - 2, 0) : t + 3].mean(1) for t in range(one.shape[1])]
+    fast = relative - np.stack(around, 1)
+    assert np.allclose(pulsation(RAW, fps)[0], np.clip(fast / np.abs(fast).mean(), -4, 4), atol=1e-4)
+
+
 def test_a_still_window_gives_zeros_and_no_nan():
     still = torch.full((1, 3, 5, 4, 4), 0.5)
-    for normalise in ("difference", "standard"):
-        assert torch.equal(prepared(still, normalise), torch.zeros_like(still))
-    assert prepared(still, "none") is still
+    for normalise in ("difference", "standard", "pulse"):
+        assert torch.equal(prepared(still, normalise, 30.0), torch.zeros_like(still))
+    assert prepared(still, "none", 30.0) is still
 
 
 def test_yuv_of_grey_and_of_the_primaries():

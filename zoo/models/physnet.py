@@ -106,6 +106,7 @@ class PhysNet(VitalsModule):
 
     `normalise` and `form`: the paper gives raw frames and trains on values (`none`, `value`); the toolbox that most
     published weights come from gives normalised differences and trains on derivatives (`difference`, `derivative`).
+    `pulse` is ours: each pixel's relative change, which low precision and hard compression leave more of.
 
     Deviation from the published code: adaptive average pooling is a mean over space and a fixed linear map over time,
     which equals it and exports; the intermediate maps are not returned with the waveform.
@@ -146,4 +147,4 @@ class PhysNet(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"])
+        return prepared(raw, self.hparams["normalise"], self.input.fps)

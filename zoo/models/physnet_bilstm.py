@@ -72,4 +72,4 @@ class PhysNetBiLSTM(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"])
+        return prepared(raw, self.hparams["normalise"], self.input.fps)

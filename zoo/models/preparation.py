@@ -1,7 +1,7 @@
 """What published pipelines do to face crops before a network sees them: part of the graph, always in fp32.
 
-All but `to_yuv` take a window of raw crops (B, 3, T, H, W), RGB 0..1, and work over that window; T frames give T
-differences, the last one 0.
+All but `to_yuv` and `moving_mean` take a window of raw crops (B, 3, T, H, W), RGB 0..1, and work over that window; T
+frames give T differences, the last one 0.
 """
 
 from __future__ import annotations
@@ -13,16 +13,20 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
-Normalise = Literal["difference", "standard", "none"]
+Normalise = Literal["difference", "standard", "pulse", "none"]
 
 # where a window does not move at all, its deviation says nothing
 STILL = 1e-6
+# a pulse is a hundredth of what a moving edge does to a pixel
+MOST = 4.0
 
 
-def prepared(raw: Tensor, normalise: Normalise) -> Tensor:
-    """Crops (B, 3, T, H, W) prepared: `difference`, `standard`, or `none` for colours as they are."""
+def prepared(raw: Tensor, normalise: Normalise, fps: float) -> Tensor:
+    """Crops (B, 3, T, H, W) prepared: `difference`, `standard`, `pulse`, or `none` for colours as they are."""
     if normalise == "none":
         return raw
+    if normalise == "pulse":
+        return pulsation(raw, fps)
     return normalised_difference(raw) if normalise == "difference" else standardised(raw)
 
 
@@ -43,6 +47,26 @@ def normalised_difference(raw: Tensor, step: int = 1) -> Tensor:
     ratio = (after - before) / (after + before + 1e-7)
     spread = _root_mean_square(ratio - ratio.mean((1, 2, 3, 4), keepdim=True))
     return F.pad(ratio / spread, (0, 0, 0, 0, 0, step))
+
+
+def pulsation(raw: Tensor, fps: float) -> Tensor:
+    """Each pixel's relative change in time: over its own mean, without what is slower than 2 s.
+
+    Scaled to a mean size of 1 over the window and cut off at 4, so that edges which move do not take the lead. Kept of
+    such numbers, 8 bits of mantissa hold a pulse that they would lose of the colours themselves.
+    """
+    relative = raw / raw.mean(2, keepdim=True).clamp_min(1.0 / 255.0) - 1.0
+    fast = relative - moving_mean(relative.flatten(3), int(2 * fps) | 1).unflatten(3, raw.shape[3:])
+    size = fast.abs().mean((1, 2, 3, 4), keepdim=True).clamp_min(STILL)
+    return (fast / size).clamp(-MOST, MOST)
+
+
+def moving_mean(x: Tensor, width: int) -> Tensor:
+    """Mean over `width` (odd) samples of time around each in (B, C, T, N); at the ends, over those that there are."""
+    # exporters of old opsets count the padding whatever they are told, so the count is divided out by hand
+    window = {"kernel_size": (width, 1), "stride": 1, "padding": (width // 2, 0)}
+    total, count = (F.avg_pool2d(y, **window) for y in (x, torch.ones_like(x[:1, :1, :, :1])))
+    return total / count
 
 
 def to_yuv(rgb: Tensor, dim: int = 1) -> Tensor:

@@ -82,4 +82,4 @@ class ResNet18(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, T, 3, H, W), normalised over the window."""
-        return rearrange(prepared(raw, self.hparams["normalise"]), "b c t h w -> b t c h w")
+        return rearrange(prepared(raw, self.hparams["normalise"], self.input.fps), "b c t h w -> b t c h w")

@@ -100,6 +100,7 @@ class RTrPPG(VitalsModule):
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same in YUV, normalised over the window."""
         # a difference is divided by the colour's level, which U and V do not have
-        if self.hparams["normalise"] == "difference":
-            return to_yuv(prepared(raw, "difference"))
-        return prepared(to_yuv(raw), self.hparams["normalise"])
+        normalise = self.hparams["normalise"]
+        if normalise in ("difference", "pulse"):
+            return to_yuv(prepared(raw, normalise, self.input.fps))
+        return prepared(to_yuv(raw), normalise, self.input.fps)
