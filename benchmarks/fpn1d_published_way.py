@@ -25,6 +25,7 @@ import onnxruntime
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.networks import PlainNetwork
 from benchmarks.signals import plain_pos
 from zoo import registry
 from zoo.data.align import similarity
@@ -94,7 +95,13 @@ def measure(clip: Path, folder: Path, repeats: int) -> dict[str, Any]:
     runner = OnnxRunner(folder / "ours.onnx", threads=1)
     traces = published_features(pictures[:8], places[:8])
     prepared = torch.zeros(1, FRAMES, 32).normal_()
-    torch.onnx.export(plain.network, (prepared,), str(folder / "plain.onnx"), dynamo=True, verbose=False)
+    torch.onnx.export(
+        PlainNetwork("fpn1d_multitask", plain.network),
+        (prepared,),
+        str(folder / "plain.onnx"),
+        dynamo=True,
+        verbose=False,
+    )
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(folder / "plain.onnx", settings, providers=["CPUExecutionProvider"])

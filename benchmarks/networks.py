@@ -47,6 +47,34 @@ def plain_difference(layer: TemporalDifference, x: Tensor) -> Tensor:
     return layer.conv(x) - layer.theta * F.conv3d(x, tap[:, :, None, None, None])
 
 
+def plain_fpn1d(network: Any, x: Tensor) -> Tensor:
+    """The published 1-D network: its decoder's convolutions and batch norms in 1-D."""
+
+    def layer(block: nn.Sequential, y: Tensor) -> Tensor:
+        conv, norm = block[0], block[1]
+        y = F.conv1d(y, conv.weight, None, padding=2)
+        return F.batch_norm(y, norm.running_mean, norm.running_var, norm.weight, norm.bias, False, 0.0, norm.eps)
+
+    encoded = network.encoder(x.transpose(1, 2).unsqueeze(1))
+    y = (encoded * network.attention(encoded).softmax(dim=2)).sum(dim=2)
+    for first, residual in network.decoder:
+        y = F.gelu(layer(first, y))
+        y = F.gelu(y + layer(residual.contract, F.gelu(layer(residual.expand, y))))
+    return network.out(y)[:, 0]
+
+
+class PlainNetwork(nn.Module):
+    """A network's plain form as a module, to export."""
+
+    def __init__(self, name: str, network: nn.Module) -> None:
+        super().__init__()
+        self.plain, self.network = ROWS[name][0], network
+        self.eval()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.plain(self.network, x)
+
+
 def plain_two_stream(network: Any, x: Tensor) -> Tensor:
     """DeepPhys, TS-CAN and the CAN teacher: frames folded into the batch."""
     frames = x.flatten(0, 1)
@@ -110,6 +138,7 @@ def plain_physformer(network: Any, x: Tensor) -> Tensor:
 
 
 ROWS: dict[str, tuple[Plain, dict[str, Any]]] = {
+    "fpn1d_multitask": (plain_fpn1d, {}),
     "can_student": (plain_student, {}),
     "can_teacher": (plain_two_stream, {}),
     "deepphys": (plain_two_stream, {"size": 72}),
