@@ -67,7 +67,7 @@ def _model(name: str) -> dict[str, Any]:
     return {
         "kind": "model",
         "name": entry.name,
-        "about": inspect.getdoc(cls),
+        "about": _documented(cls),
         "paper": module.paper,
         "licence": module.licence,
         "trainable": module.trainable,
@@ -83,6 +83,14 @@ def _model(name: str) -> dict[str, Any]:
         "distribution": f"{entry.distribution} {entry.version}",
         "class": entry.value,
     }
+
+
+def _documented(cls: type) -> str:
+    """What a class says of itself, and of its arguments where it inherits its constructor."""
+    about = inspect.getdoc(cls) or ""
+    owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
+    arguments = (inspect.getdoc(owner) or "").partition("\nArgs:\n")[2].partition("\n\n")[0]
+    return f"{about}\n\nArgs:\n{arguments}" if owner is not cls and arguments else about
 
 
 def _output(output: Any) -> dict[str, Any]:

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zoo.errors import InputShapeError
+from zoo.models._can import CAN
 from zoo.models.layers import ConvNorm, frames_last, in_pieces
 from zoo.models.preparation import difference
-from zoo.module import VitalsModule
-from zoo.spec import Clip, Crop, Signal
 
 
 class Network(nn.Module):
@@ -58,7 +57,7 @@ class Network(nn.Module):
         return self.readout(self.features(x))
 
 
-class CANStudent(VitalsModule):
+class CANStudent(CAN):
     """The light network that `can_teacher` teaches, for boards under 500 GFLOP/s (distillation on UBFC-rPPG).
 
     Input: (B, 3, T, 36, 36) face crops 0..1 of the first frame's box, enlarged 1.6 times. Network: (B, T, 3, 36, 36),
@@ -67,36 +66,11 @@ class CANStudent(VitalsModule):
 
     Published: two convolutions with batch norm and pooling, one dense layer, their sizes. Chosen, since it is not
     printed: tanh after each batch norm and mean pooling, as the teacher has them; differences are multiplied by `gain`.
-
-    Args:
-        frames: window length.
-        size: side of the square crops in pixels.
-        gain: what differences of colours 0..1 are multiplied by.
-        fps: frames a second.
-        crop: how the face is cut out.
-        targets: biomarkers; none leaves exactly the published network.
     """
 
     paper: ClassVar[str] = "Light rPPG by knowledge distillation; after Chen and McDuff 2018, arXiv:1805.07888"
-
-    def __init__(
-        self,
-        frames: int = 180,
-        size: int = 36,
-        gain: float = 100.0,
-        fps: float = 30.0,
-        crop: Crop = "first_box_1.6",
-        targets: list[str] = [],
-        **training: Any,
-    ) -> None:
-        super().__init__(
-            input=Clip(frames, size, fps=fps, crop=crop),
-            signals={"ppg": Signal("derivative")},
-            width=64,
-            targets=targets,
-            **training,
-        )
-        self.network = Network(size)
+    network_class: ClassVar[type[nn.Module]] = Network
+    width: ClassVar[int] = 64
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, T, 3, H, W): differences times `gain`."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.models import deepphys
+from zoo.models._can import CAN
 from zoo.models.preparation import difference, motion_and_appearance
-from zoo.module import VitalsModule
-from zoo.spec import Clip, Crop, Signal
 
 
 class Network(deepphys.Network):
@@ -22,7 +21,7 @@ class Network(deepphys.Network):
         super().__init__(size, paddings=(1, 1), norm=True)
 
 
-class CANTeacher(VitalsModule):
+class CANTeacher(CAN):
     """The convolutional attention network that teaches `can_student` (system of knowledge distillation on UBFC-rPPG).
 
     Input: (B, 3, T, 36, 36) face crops 0..1 of the first frame's box, enlarged 1.6 times. Network: (B, T, 6, 36, 36),
@@ -32,36 +31,11 @@ class CANTeacher(VitalsModule):
     Published: convolutions, normalisation, dense layers and their sizes. Chosen, since it is not printed: batch norm
     stands between a convolution and its tanh; dropout as in DeepPhys; differences are multiplied by `gain`, or they
     would be near 0 at the scale of the weights.
-
-    Args:
-        frames: window length.
-        size: side of the square crops in pixels.
-        gain: what differences of colours 0..1 are multiplied by.
-        fps: frames a second.
-        crop: how the face is cut out.
-        targets: biomarkers; none leaves exactly the published network.
     """
 
     paper: ClassVar[str] = "Light rPPG by knowledge distillation; teacher after Chen and McDuff 2018, arXiv:1805.07888"
-
-    def __init__(
-        self,
-        frames: int = 180,
-        size: int = 36,
-        gain: float = 100.0,
-        fps: float = 30.0,
-        crop: Crop = "first_box_1.6",
-        targets: list[str] = [],
-        **training: Any,
-    ) -> None:
-        super().__init__(
-            input=Clip(frames, size, fps=fps, crop=crop),
-            signals={"ppg": Signal("derivative")},
-            width=128,
-            targets=targets,
-            **training,
-        )
-        self.network = Network(size)
+    network_class: ClassVar[type[nn.Module]] = Network
+    width: ClassVar[int] = 128
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) -> (B, T, 6, H, W): differences times `gain`, and colours 0..1."""

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zoo.errors import InputShapeError
+from zoo.models._physnet import PhysNetVariant
 from zoo.models.layers import ConvNorm, clip_frames_last, in_pieces, stretch
-from zoo.models.preparation import Normalise, prepared
-from zoo.module import VitalsModule
-from zoo.spec import Clip, Crop, Signal
 
 # module of the published code: module here
 PUBLISHED_NAMES = {
@@ -60,6 +57,8 @@ class Network(nn.Module):
     T >= 4 and H, W >= 16. Time is halved twice, doubled twice, and stretched to T where 4 does not divide it.
     """
 
+    width = 64
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = ConvNorm(nn.Conv3d(3, 16, (1, 5, 5), padding=(0, 2, 2)))
@@ -88,17 +87,7 @@ class Network(nn.Module):
         return self.readout(self.features(x))
 
 
-def check_size(size: int, least: int) -> None:
-    """Refuse crops that would shrink to nothing.
-
-    Raises:
-        InputShapeError: names the least size.
-    """
-    if size < least:
-        raise InputShapeError(f"This network eats clips of at least {least}x{least} pixels, not {size}x{size}.")
-
-
-class PhysNet(VitalsModule):
+class PhysNet(PhysNetVariant):
     """PhysNet (Yu et al. 2019): a spatio-temporal encoder, a temporal decoder, one value a frame.
 
     Input: (B, 3, T, size, size) face crops 0..1, T >= 4. Network: the same shape. Output: `ppg` (B, T), as `form`
@@ -106,45 +95,11 @@ class PhysNet(VitalsModule):
 
     `normalise` and `form`: the paper gives raw frames and trains on values (`none`, `value`); the toolbox that most
     published weights come from gives normalised differences and trains on derivatives (`difference`, `derivative`).
-    `pulse` is ours: each pixel's relative change, which low precision and hard compression leave more of.
 
     Deviation from the published code: adaptive average pooling is a mean over space and a fixed linear map over time,
     which equals it and exports; the intermediate maps are not returned with the waveform.
-
-    Args:
-        frames: window length.
-        size: side of the square crops in pixels, at least 16.
-        normalise: preparation, see above.
-        form: what the waveform is trained as.
-        fps: frames a second.
-        crop: how the face is cut out.
-        targets: biomarkers; none leaves exactly the published network.
     """
 
-    paper: ClassVar[str] = "Yu et al. 2019, PhysNet, arXiv:1905.02419"
     published_names: ClassVar[dict[str, str]] = PUBLISHED_NAMES
-
-    def __init__(
-        self,
-        frames: int = 128,
-        size: int = 72,
-        normalise: Normalise = "difference",
-        form: Literal["value", "derivative"] = "derivative",
-        fps: float = 30.0,
-        crop: Crop = "aligned",
-        targets: list[str] = [],
-        **training: Any,
-    ) -> None:
-        check_size(size, 16)
-        super().__init__(
-            input=Clip(frames, size, min_frames=4, fps=fps, crop=crop),
-            signals={"ppg": Signal(form)},
-            width=64,
-            targets=targets,
-            **training,
-        )
-        self.network = Network()
-
-    def prepare(self, raw: Tensor) -> Tensor:
-        """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"], self.input.fps)
+    network_class: ClassVar[type[nn.Module]] = Network
+    min_frames: ClassVar[int] = 4

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.models._physnet import PhysNetVariant
 from zoo.models.layers import ConvNorm, clip_frames_last, in_pieces
-from zoo.models.physnet import check_size
-from zoo.models.preparation import Normalise, prepared
-from zoo.module import VitalsModule
-from zoo.spec import Clip, Crop, Signal
 
 
 class Network(nn.Module):
@@ -54,47 +51,13 @@ class Network(nn.Module):
         return self.readout(self.features(x))
 
 
-class PhysNet2DCNN(VitalsModule):
+class PhysNet2DCNN(PhysNetVariant):
     """PhysNet's variant that sees one frame at a time (Yu et al. 2019), the lower bound of its comparison.
 
     Input: (B, 3, T, size, size) face crops 0..1. Network: the same shape. Output: `ppg` (B, T), as `form` says.
 
     Published: that the 3-D convolutions are replaced by 2-D ones; HR RMSE 10.237. Chosen: widths, pooling and ELU as in
     the paper's 3-D network, no pooling in time.
-
-    Args:
-        frames: window length.
-        size: side of the square crops in pixels, at least 16.
-        normalise: `difference`, `standard` or `none`, over the window.
-        form: what the waveform is trained as.
-        fps: frames a second.
-        crop: how the face is cut out.
-        targets: biomarkers; none leaves exactly the network.
     """
 
-    paper: ClassVar[str] = "Yu et al. 2019, PhysNet, arXiv:1905.02419"
-
-    def __init__(
-        self,
-        frames: int = 128,
-        size: int = 72,
-        normalise: Normalise = "difference",
-        form: Literal["value", "derivative"] = "derivative",
-        fps: float = 30.0,
-        crop: Crop = "aligned",
-        targets: list[str] = [],
-        **training: Any,
-    ) -> None:
-        check_size(size, 16)
-        super().__init__(
-            input=Clip(frames, size, fps=fps, crop=crop),
-            signals={"ppg": Signal(form)},
-            width=Network.width,
-            targets=targets,
-            **training,
-        )
-        self.network = Network()
-
-    def prepare(self, raw: Tensor) -> Tensor:
-        """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"], self.input.fps)
+    network_class: ClassVar[type[nn.Module]] = Network

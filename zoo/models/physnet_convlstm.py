@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from zoo.models import physnet_2dcnn
-from zoo.models.physnet import check_size
-from zoo.models.preparation import Normalise, prepared
-from zoo.module import VitalsModule
-from zoo.spec import Clip, Crop, Signal
+from zoo.models._physnet import PhysNetVariant
 
 
 class ConvLSTM(nn.Module):
@@ -49,47 +46,13 @@ class Network(physnet_2dcnn.Network):
         return self.lstm(maps).mean((3, 4))
 
 
-class PhysNetConvLSTM(VitalsModule):
+class PhysNetConvLSTM(PhysNetVariant):
     """PhysNet's variant with a ConvLSTM (Yu et al. 2019).
 
     Input: (B, 3, T, size, size) face crops 0..1. Network: the same shape. Output: `ppg` (B, T), as `form` says.
 
-    Published: that a ConvLSTM follows the 2-D trunk; HR RMSE 2.937. Chosen, since it is not
-    printed: one layer of 64 with 3x3 gates on the last map.
-
-    Args:
-        frames: window length.
-        size: side of the square crops in pixels, at least 16.
-        normalise: `difference`, `standard` or `none`, over the window.
-        form: what the waveform is trained as.
-        fps: frames a second.
-        crop: how the face is cut out.
-        targets: biomarkers; none leaves exactly the network.
+    Published: that a ConvLSTM follows the 2-D trunk; HR RMSE 2.937. Chosen, since it is not printed:
+    one layer of 64 with 3x3 gates on the last map.
     """
 
-    paper: ClassVar[str] = "Yu et al. 2019, PhysNet, arXiv:1905.02419"
-
-    def __init__(
-        self,
-        frames: int = 128,
-        size: int = 72,
-        normalise: Normalise = "difference",
-        form: Literal["value", "derivative"] = "derivative",
-        fps: float = 30.0,
-        crop: Crop = "aligned",
-        targets: list[str] = [],
-        **training: Any,
-    ) -> None:
-        check_size(size, 16)
-        super().__init__(
-            input=Clip(frames, size, fps=fps, crop=crop),
-            signals={"ppg": Signal(form)},
-            width=Network.width,
-            targets=targets,
-            **training,
-        )
-        self.network = Network()
-
-    def prepare(self, raw: Tensor) -> Tensor:
-        """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"], self.input.fps)
+    network_class: ClassVar[type[nn.Module]] = Network

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.models._physnet import PhysNetVariant
 from zoo.models.layers import ConvNorm, clip_frames_last, in_pieces, stretch
-from zoo.models.physnet import check_size
-from zoo.models.preparation import Normalise, prepared
-from zoo.module import VitalsModule
-from zoo.spec import Clip, Crop, Signal
 
 POOLS = ((2, 2, 2), (2, 2, 2), (1, 2, 2))
 
@@ -23,6 +20,8 @@ class Network(nn.Module):
     A 1x5x5 convolution of 32, then eight 3x3x3 of 64 in pairs behind mean pooling, two 3x1x1 behind doublings of time;
     batch norm and ELU after each. T >= 4 and H, W >= 16.
     """
+
+    width = 64
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,7 +57,7 @@ class Network(nn.Module):
         return self.readout(self.features(x))
 
 
-class PhysNetEncoderDecoder(VitalsModule):
+class PhysNetEncoderDecoder(PhysNetVariant):
     """PhysNet's best variant by its own comparison (Yu et al. 2019), the 3-D encoder-decoder of the paper.
 
     Input: (B, 3, T, size, size) face crops 0..1, T >= 4. Network: the same shape. Output: `ppg` (B, T), as `form`
@@ -66,40 +65,7 @@ class PhysNetEncoderDecoder(VitalsModule):
 
     Published: stages and pooling in time, HR RMSE 2.048. Chosen: 32 and 64 channels, ELU, nearest repetition, as later
     rebuildings of the paper have them; T that 4 does not divide is stretched by a fixed linear map.
-
-    Args:
-        frames: window length.
-        size: side of the square crops in pixels, at least 16.
-        normalise: `difference`, `standard` or `none`, over the window.
-        form: what the waveform is trained as.
-        fps: frames a second.
-        crop: how the face is cut out.
-        targets: biomarkers; none leaves exactly the network.
     """
 
-    paper: ClassVar[str] = "Yu et al. 2019, PhysNet, arXiv:1905.02419"
-
-    def __init__(
-        self,
-        frames: int = 128,
-        size: int = 72,
-        normalise: Normalise = "difference",
-        form: Literal["value", "derivative"] = "derivative",
-        fps: float = 30.0,
-        crop: Crop = "aligned",
-        targets: list[str] = [],
-        **training: Any,
-    ) -> None:
-        check_size(size, 16)
-        super().__init__(
-            input=Clip(frames, size, min_frames=4, fps=fps, crop=crop),
-            signals={"ppg": Signal(form)},
-            width=64,
-            targets=targets,
-            **training,
-        )
-        self.network = Network()
-
-    def prepare(self, raw: Tensor) -> Tensor:
-        """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"], self.input.fps)
+    network_class: ClassVar[type[nn.Module]] = Network
+    min_frames: ClassVar[int] = 4
