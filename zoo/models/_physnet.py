@@ -18,7 +18,7 @@ class PhysNetVariant(VitalsModule):
     Args:
         frames: window length.
         size: side of the square crops in pixels, at least 16.
-        normalise: `difference`, `standard` or `none`, over the window.
+        normalise: `difference`, `standard`, `pulse` or `none`, over the window.
         form: what the waveform is trained as.
         fps: frames a second.
         crop: how the face is cut out.
@@ -58,4 +58,4 @@ class PhysNetVariant(VitalsModule):
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same, normalised over the window."""
-        return prepared(raw, self.hparams["normalise"])
+        return prepared(raw, self.hparams["normalise"], self.input.fps)

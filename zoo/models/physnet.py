@@ -95,6 +95,7 @@ class PhysNet(PhysNetVariant):
 
     `normalise` and `form`: the paper gives raw frames and trains on values (`none`, `value`); the toolbox that most
     published weights come from gives normalised differences and trains on derivatives (`difference`, `derivative`).
+    `pulse` is ours: each pixel's relative change, which low precision and hard compression leave more of.
 
     Deviation from the published code: adaptive average pooling is a mean over space and a fixed linear map over time,
     which equals it and exports; the intermediate maps are not returned with the waveform.
