@@ -7,6 +7,7 @@ Makes a store of simulated traces (8 regions, 30 frames a second, PPG labels at 
 from __future__ import annotations
 
 import argparse
+import gc
 import resource
 import tempfile
 import time
@@ -42,8 +43,9 @@ def make(folder: Path, count: int, minutes: float) -> None:
             writer.finish(Labels({"ppg": label}), {})
 
 
-def measure(folder: Path, workers: int, batch: int, seconds: float) -> tuple[float, float]:
-    """Windows a second after a first batch, and seconds that setting up took."""
+def measure(folder: Path, workers: int, batch: int, seconds: float) -> tuple[float, float, float]:
+    """Windows a second after a first batch; microseconds of processor time a window, workers and this process
+    together; seconds that setting up took."""
     start = time.perf_counter()
     data = VitalsDataModule(
         "folder", store=str(folder), input=Traces(600, REGIONS), workers=workers, batch_size=batch, train_hop=1.0
@@ -51,12 +53,24 @@ def measure(folder: Path, workers: int, batch: int, seconds: float) -> tuple[flo
     data.setup("fit")
     loader = data.train_dataloader()
     ready = time.perf_counter() - start
+    used = processor()
     iterator = iter(loader)
     next(iterator)
     start, windows = time.perf_counter(), 0
     while time.perf_counter() - start < seconds:
         windows += len(next(iterator)["input"])
-    return windows / (time.perf_counter() - start), ready
+    rate = windows / (time.perf_counter() - start)
+    # workers are counted when they have ended; what they made ahead was made too
+    ahead = batch * loader.prefetch_factor * workers
+    del iterator, loader
+    gc.collect()
+    return rate, 1e6 * (processor() - used) / (windows + batch + ahead), ready
+
+
+def processor() -> float:
+    """Seconds of processor time of this process and of its children that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
 def main() -> None:
@@ -75,8 +89,11 @@ def main() -> None:
             print(f"made {args.recordings} recordings in {time.perf_counter() - start:.1f} s")
         for workers in (1, 2):
             for batch in (16, 64):
-                rate, ready = measure(folder, workers, batch, args.seconds)
-                print(f"{workers} workers, batches of {batch}: {rate:8.0f} windows/s, ready after {ready:.1f} s")
+                rate, cost, ready = measure(folder, workers, batch, args.seconds)
+                print(
+                    f"{workers} workers, batches of {batch}: {rate:8.0f} windows/s, {cost:.0f} us of processor time "
+                    f"each, ready after {ready:.1f} s"
+                )
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak memory of the main process {memory:.0f} MB")
 

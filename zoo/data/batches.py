@@ -1,62 +1,72 @@
-"""A batch on its way from a worker: all of its tensors in one piece of shared memory.
+"""A batch in one piece of memory, which a worker shares with the process that it works for.
 
 torch hands over each tensor by a file descriptor of its own, which for a batch of small labels takes longer than to
-make it.
+make it; and what is stacked first and shared afterwards is copied once more than needed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 ALIGNMENT = 16
+Path = tuple[str, ...]
+Layout = list[tuple[Path, torch.dtype, tuple[int, ...], int]]
 
 
 class PackedBatch(dict[str, Any]):
-    """A batch that is pickled in one piece, and arrives as a plain dictionary."""
+    """A batch that is pickled as one tensor, and arrives as a plain dictionary."""
+
+    packing: tuple[torch.Tensor, Layout, Mapping[Path, Any]]
 
     def __reduce__(self) -> tuple[Callable[..., dict[str, Any]], tuple[Any, ...]]:
-        layout: list[tuple[tuple[str, ...], torch.dtype, tuple[int, ...], int]] = []
-        rest: list[tuple[tuple[str, ...], Any]] = []
-        pieces: list[tuple[int, torch.Tensor]] = []
-        size = 0
-        for path, value in _leaves(self):
-            if not isinstance(value, torch.Tensor):
-                rest.append((path, value))
-                continue
-            layout.append((path, value.dtype, tuple(value.shape), size))
-            pieces.append((size, value))
-            size += -(-value.numel() * value.element_size() // ALIGNMENT) * ALIGNMENT
-        memory = torch.empty(size, dtype=torch.uint8)
-        if size:
-            memory = memory.share_memory_()
-        for start, value in pieces:
-            length = value.numel() * value.element_size()
-            memory[start : start + length].view(value.dtype).view(value.shape).copy_(value)
-        return _unpacked, (memory, layout, rest)
+        return _unpacked, self.packing
 
 
-def _leaves(batch: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
-    for name, value in batch.items():
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, (*path, name))
-        else:
-            yield (*path, name), value
+def pack(columns: Mapping[Path, Sequence[np.ndarray] | np.ndarray], rest: Mapping[Path, Any]) -> dict[str, Any]:
+    """A batch of tensors.
+
+    Args:
+        columns: by their place in the batch, `("waveforms", "ppg")` say: the rows to stack, alike in shape and type.
+        rest: what else the batch holds, as it is.
+    """
+    layout: Layout = []
+    size = 0
+    for path, rows in columns.items():
+        shape, kind = (len(rows), *rows[0].shape), torch.from_numpy(np.empty(0, rows[0].dtype)).dtype
+        layout.append((path, kind, shape, size))
+        size += -(-kind.itemsize * torch.Size(shape).numel() // ALIGNMENT) * ALIGNMENT
+    working = torch.utils.data.get_worker_info() is not None
+    # as torch's own collate does: `share_memory_` would copy it there
+    memory = torch.empty(0, dtype=torch.uint8)
+    memory = memory.set_(torch.UntypedStorage._new_shared(size)) if working else torch.empty(size, dtype=torch.uint8)
+    for (_, kind, shape, start), rows in zip(layout, columns.values(), strict=True):
+        np.stack(list(rows), out=_view(memory, kind, shape, start).numpy())
+    batch = _unpacked(memory, layout, rest)
+    if not working:
+        return batch
+    packed = PackedBatch(batch)
+    packed.packing = (memory, layout, rest)
+    return packed
 
 
-def _unpacked(memory: torch.Tensor, layout: list[Any], rest: list[Any]) -> dict[str, Any]:
+def _view(memory: torch.Tensor, kind: torch.dtype, shape: tuple[int, ...], start: int) -> torch.Tensor:
+    return memory[start : start + kind.itemsize * torch.Size(shape).numel()].view(kind).view(shape)
+
+
+def _unpacked(memory: torch.Tensor, layout: Layout, rest: Mapping[Path, Any]) -> dict[str, Any]:
     batch: dict[str, Any] = {}
     for path, kind, shape, start in layout:
-        length = kind.itemsize * torch.Size(shape).numel()
-        _put(batch, path, memory[start : start + length].view(kind).view(shape))
-    for path, value in rest:
+        _put(batch, path, _view(memory, kind, shape, start))
+    for path, value in rest.items():
         _put(batch, path, value)
     return batch
 
 
-def _put(batch: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
+def _put(batch: dict[str, Any], path: Path, value: Any) -> None:
     for name in path[:-1]:
         batch = batch.setdefault(name, {})
     batch[path[-1]] = value

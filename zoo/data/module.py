@@ -306,20 +306,23 @@ class _Counted(Sampler[int]):
 def target_statistics(sets: Sequence[Any], most: int = 512) -> dict[str, tuple[float, float, float]]:
     """Mean, standard deviation and median of the training windows' labels, by target.
 
-    A set that knows its labels without making its windows offers `targets(index)`; others are read, evenly spread
-    over at most `most` windows.
+    They are taken of at most `most` windows of each set, evenly spread. A set that knows its labels without making its
+    windows offers them as `targets()`.
     """
     values: dict[str, list[float]] = {name: [] for name in TARGETS}
     for windows in sets:
-        for index in np.unique(np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(int)):
-            labels = windows.targets(int(index)) if hasattr(windows, "targets") else windows[int(index)]["targets"]
-            for name, value in labels.items():
-                if np.isfinite(value):
-                    values[name].append(float(value))
+        chosen = np.unique(np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(int))
+        if hasattr(windows, "targets"):
+            known = {name: column[chosen] for name, column in windows.targets().items()}
+        else:
+            samples = [windows[int(index)]["targets"] for index in chosen]
+            known = {name: np.array([sample.get(name, np.nan) for sample in samples]) for name in TARGETS}
+        for name, column in known.items():
+            values[name] += column[np.isfinite(column)].tolist()
     return {
-        name: (float(np.mean(known)), float(np.std(known)), float(np.median(known)))
-        for name, known in values.items()
-        if known
+        name: (float(np.mean(seen)), float(np.std(seen)), float(np.median(seen)))
+        for name, seen in values.items()
+        if seen
     }
 
 

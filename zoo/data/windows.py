@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple, TypedDict
 
+import cv2
 import numpy as np
 
 from zoo.data.recording import Labels, Recording
 from zoo.data.stored import StoredCrops, StoredTraces
-from zoo.data.targets import beats_of, heart_rate, window_targets
-from zoo.spec import WAVEFORMS, Clip, Input
+from zoo.data.targets import beats_of, window_targets
+from zoo.spec import TARGETS, WAVEFORMS, Clip, Input
 
 
 class Sample(TypedDict):
@@ -36,6 +37,7 @@ class Prepared:
         found: (n,) bool, True where the face was found.
         traces: (regions, 3, n) float32 0..1, or None; in memory or still in a file of the store.
         crops: (n, S, S, 3) uint8, or None; likewise.
+        beats: (b,) seconds of the contact PPG's beats, where they are known already.
     """
 
     recording: Recording
@@ -44,6 +46,7 @@ class Prepared:
     found: np.ndarray
     traces: np.ndarray | StoredTraces | None = None
     crops: np.ndarray | StoredCrops | None = None
+    beats: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -74,26 +77,30 @@ def place_windows(
     frame = float(np.median(np.diff(times)))
     first, last = float(times[0]), float(times[-1]) + frame - length
     starts = first + hop * np.arange(int(np.floor((last - first) / hop + 1e-6)) + 1 if last >= first - 1e-6 else 0)
-    kept = []
-    for start in starts:
-        inside = found[(times >= start - frame / 2) & (times < start + length - frame / 2)]
-        if len(inside) and 1.0 - inside.mean() <= max_lost:
-            kept.append(float(start))
-    return kept, len(starts) - len(kept)
+    begin, end = np.searchsorted(times, starts - frame / 2), np.searchsorted(times, starts + length - frame / 2)
+    seen = np.concatenate([[0], np.cumsum(found)])
+    kept = (end > begin) & (1.0 - (seen[end] - seen[begin]) / np.maximum(end - begin, 1) <= max_lost)
+    return starts[kept].tolist(), int(np.sum(~kept))
 
 
-def cut(prepared: Prepared, start: float, input: Input, frames: int | None = None) -> Sample:
-    """The window of `frames` samples at `input.fps` from `start` (s): traces interpolated, clips by nearest frame.
+def cut(prepared: Prepared, start: float, input: Input, targets: np.ndarray | None = None) -> Sample:
+    """The window of `input.frames` samples at `input.fps` from `start` (s): traces by straight lines, clips by nearest
+    frame.
 
     Traces bridge frames without a face by straight lines; crops are what they are (black) there, and `mask` tells both.
+
+    Args:
+        targets: (len(TARGETS),) of this window, where they are known already.
     """
-    grid = start + _steps(frames or input.frames, input.fps)
+    grid = start + _steps(input.frames, input.fps)
     place = _between(prepared.times, grid)
-    nearest = np.where(place.share > 0.5, place.right, place.left)
+    nearest = place.left + (place.share > 0.5)
+    if targets is None:
+        targets = window_targets(prepared.recording, prepared.labels, grid[:1], input.frames / input.fps)[0]
     return Sample(
         input=_clip(prepared, nearest, input) if isinstance(input, Clip) else _colours(prepared, grid, place),
         waveforms={name: _label(prepared.labels, name, grid) for name in WAVEFORMS},
-        targets=window_targets(prepared.recording, prepared.labels, start, len(grid) / input.fps),
+        targets=dict(zip(TARGETS, targets.tolist(), strict=True)),
         mask=prepared.found[nearest],
         person=f"{prepared.recording.dataset}/{prepared.recording.person}",
         recording=prepared.recording.name,
@@ -107,34 +114,36 @@ def _steps(frames: int, fps: float) -> np.ndarray:
 
 
 class _Place(NamedTuple):
-    """Where times lie between samples: indices of those before and after, and how far it is from one to the other."""
+    """Where times lie between samples: the index of the one before, and how far it is from there to the next (0..1)."""
 
     left: np.ndarray
-    right: np.ndarray
     share: np.ndarray
+
+
+def _near(times: np.ndarray, grid: np.ndarray) -> slice:
+    """The stamps around a window: anything is faster with the few of them than with all."""
+    first = max(int(times.searchsorted(grid[0], side="right")) - 1, 0)
+    return slice(min(first, len(times) - 1), int(times.searchsorted(grid[-1])) + 1)
 
 
 def _between(times: np.ndarray, grid: np.ndarray) -> _Place:
     """Places of (T,) increasing times among (n,) increasing stamps; outside, the nearest stamp."""
-    # only the stamps around the window: a search is faster the fewer there are
-    low = max(int(times.searchsorted(grid[0], side="right")) - 1, 0)
-    near = times[low : int(times.searchsorted(grid[-1])) + 1]
-    if not len(near):
-        low, near = len(times) - 1, times[-1:]
-    right = np.minimum(near.searchsorted(grid, side="right"), len(near) - 1)
-    left = np.maximum(right - 1, 0)
-    before = near[left]
-    share = (grid - before) / np.maximum(near[right] - before, 1e-9)
-    np.minimum(np.maximum(share, 0.0, out=share), 1.0, out=share)
-    return _Place(left + low, right + low, share)
+    near = _near(times, grid)
+    inside = times[near]
+    place = np.interp(grid, inside, _counting(len(inside)))
+    left = place.astype(np.intp)
+    return _Place(left + near.start, place - left)
+
+
+@lru_cache(maxsize=64)
+def _counting(count: int) -> np.ndarray:
+    return np.arange(count, dtype=np.float64)
 
 
 def _clip(prepared: Prepared, nearest: np.ndarray, input: Clip) -> np.ndarray:
     assert prepared.crops is not None
     crops = prepared.crops[nearest]
     if crops.shape[1] != input.size:
-        import cv2
-
         size = (input.size, input.size)
         crops = np.stack([cv2.resize(crop, size, interpolation=cv2.INTER_AREA) for crop in crops])
     return np.multiply(crops.transpose(3, 0, 1, 2), np.float32(1 / 255), dtype=np.float32, order="C")
@@ -144,37 +153,36 @@ def _colours(prepared: Prepared, grid: np.ndarray, place: _Place) -> np.ndarray:
     """Traces (regions, 3, T) on a grid of times; of a stored recording only the frames around it are read."""
     traces = prepared.traces
     assert traces is not None
-    first, last = int(place.left[0]), int(place.right[-1])
-    seen = None
-    if not prepared.found[first : last + 1].all():
+    left, right = place.left, place.left + (place.share > 0)
+    if not prepared.found[left[0] : right[-1] + 1].all():
         # by straight lines from the last frame with a face to the next one
         seen = np.flatnonzero(prepared.found)
         if not len(seen):
             return np.full((*traces.shape[:2], len(grid)), np.nan, np.float32)
         place = _between(prepared.times[seen], grid)
-        place = _Place(seen[place.left], seen[place.right], place.share)
-        first, last = int(place.left[0]), int(place.right[-1])
+        left, right = seen[place.left], seen[place.left + (place.share > 0)]
+    first, last = int(left[0]), int(right[-1])
     # (frames, regions, 3): so a stored window lies, and whole frames are moved faster than single numbers
-    rows = traces[..., first : last + 1].transpose(2, 0, 1)
-    values = rows[place.left - first]
-    step = rows[place.right - first]
-    step -= values
-    step *= place.share.astype(np.float32)[:, None, None]
-    values += step
-    return np.ascontiguousarray(values.transpose(1, 2, 0))
+    rows = traces[..., first : last + 1].transpose(2, 0, 1).reshape(last + 1 - first, -1)
+    before, after = (cv2.transpose(rows.take(index - first, axis=0)) for index in (left, right))
+    after -= before
+    after *= place.share.astype(np.float32)
+    before += after
+    return before.reshape(*traces.shape[:2], len(grid))
 
 
 def _label(labels: Labels, name: str, grid: np.ndarray) -> np.ndarray:
     """A label signal on the frame grid; NaN where it is unknown, outside it and in gaps of more than a second."""
     if name not in labels.signals:
         return np.full(len(grid), np.nan, np.float32)
-    times, signal = labels.signals[name].times, labels.signals[name].values
-    place = _between(times, grid)
-    before = signal[place.left]
-    values = (before + (signal[place.right] - before) * place.share).astype(np.float32)
+    near = _near(labels.signals[name].times, grid)
+    times, signal = labels.signals[name].times[near], labels.signals[name].values[near]
+    values = np.interp(grid, times, signal).astype(np.float32)
     margin = 1.0 / 10
-    outside = (grid < times[0] - margin) | (grid > times[-1] + margin) | (times[place.right] - times[place.left] > 1.0)
-    values[outside] = np.nan
+    if grid[0] < times[0] - margin or grid[-1] > times[-1] + margin:
+        values[(grid < times[0] - margin) | (grid > times[-1] + margin)] = np.nan
+    for gap in np.flatnonzero(np.diff(times) > 1.0):
+        values[(grid > times[gap]) & (grid < times[gap + 1])] = np.nan
     return values
 
 
@@ -192,16 +200,19 @@ class RecordedWindows:
         self.recordings = [_of_regions(prepared, input) for prepared in recordings]
         self.input = input
         self.left_out = 0
-        self._beats: dict[int, np.ndarray] = {}
         starts: list[list[float]] = []
+        targets: list[np.ndarray] = []
+        length = input.frames / input.fps
         for prepared in self.recordings:
-            length = input.frames / input.fps
             found, left_out = place_windows(prepared.times, prepared.found, length, hop, max_lost)
             starts.append(found)
             self.left_out += left_out
+            beats = beats_of(prepared.labels) if prepared.beats is None else prepared.beats
+            targets.append(window_targets(prepared.recording, prepared.labels, np.array(found), length, beats))
         # arrays: Python would visit each of a million objects whenever it looks for garbage
         self._recording = np.repeat(np.arange(len(starts)), [len(found) for found in starts])
         self._start = np.array([start for found in starts for start in found])
+        self._targets = np.concatenate([np.empty((0, len(TARGETS)), np.float32), *targets])
 
     @property
     def windows(self) -> list[Window]:
@@ -212,26 +223,12 @@ class RecordedWindows:
         return len(self._start)
 
     def __getitem__(self, index: int) -> Sample:
-        sample = cut(self.recordings[self._recording[index]], float(self._start[index]), self.input)
-        self._add_heart_rate(sample["targets"], index)
-        return sample
-
-    def targets(self, index: int) -> dict[str, float]:
-        """Targets of a window, by name, without reading its video."""
         prepared = self.recordings[self._recording[index]]
-        length = self.input.frames / self.input.fps
-        targets = window_targets(prepared.recording, prepared.labels, float(self._start[index]), length)
-        self._add_heart_rate(targets, index)
-        return targets
+        return cut(prepared, float(self._start[index]), self.input, self._targets[index])
 
-    def _add_heart_rate(self, targets: dict[str, float], index: int) -> None:
-        """From the contact beats, where no label says it; beats are found once a recording, when first asked for."""
-        which = int(self._recording[index])
-        if np.isnan(targets["heart_rate"]) and "ppg" in self.recordings[which].labels.signals:
-            if which not in self._beats:
-                self._beats[which] = beats_of(self.recordings[which].labels)
-            length = self.input.frames / self.input.fps
-            targets["heart_rate"] = heart_rate(self._beats[which], float(self._start[index]), length)
+    def targets(self) -> dict[str, np.ndarray]:
+        """Targets of all windows, by name, without reading any video: (n,) float32, NaN where unknown."""
+        return dict(zip(TARGETS, self._targets.T, strict=True))
 
 
 def _of_regions(prepared: Prepared, input: Input) -> Prepared:
@@ -243,24 +240,18 @@ def _of_regions(prepared: Prepared, input: Input) -> Prepared:
 
 def collate(samples: Sequence[Sample]) -> dict[str, Any]:
     """A batch of samples as tensors; names stay lists."""
-    import torch
-
-    from zoo.data.batches import PackedBatch
-
-    def stack(values: Sequence[np.ndarray]) -> torch.Tensor:
-        return torch.from_numpy(np.stack(values))
+    from zoo.data.batches import Path, pack
 
     waveforms = sorted({name for sample in samples for name in sample["waveforms"]})
     targets = sorted({name for sample in samples for name in sample["targets"]})
     unknown = np.full(len(samples[0]["mask"]), np.nan, np.float32)
     numbers = np.array([[s["targets"].get(name, np.nan) for s in samples] for name in targets], np.float32)
-    batch = {
-        "input": stack([sample["input"] for sample in samples]),
-        "waveforms": {name: stack([s["waveforms"].get(name, unknown) for s in samples]) for name in waveforms},
-        "targets": dict(zip(targets, torch.from_numpy(numbers), strict=True)),
-        "mask": stack([sample["mask"] for sample in samples]),
-        "person": [sample["person"] for sample in samples],
-        "recording": [sample["recording"] for sample in samples],
-        "start": torch.tensor([sample["start"] for sample in samples], dtype=torch.float64),
+    columns: dict[Path, Sequence[np.ndarray] | np.ndarray] = {
+        ("input",): [sample["input"] for sample in samples],
+        **{("waveforms", name): [s["waveforms"].get(name, unknown) for s in samples] for name in waveforms},
+        **{("targets", name): row for name, row in zip(targets, numbers, strict=True)},
+        ("mask",): [sample["mask"] for sample in samples],
+        ("start",): np.array([sample["start"] for sample in samples]),
     }
-    return batch if torch.utils.data.get_worker_info() is None else PackedBatch(batch)
+    names = ("person", "recording")
+    return pack(columns, {(name,): [sample[name] for sample in samples] for name in names})  # type: ignore[literal-required]
