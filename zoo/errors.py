@@ -50,6 +50,10 @@ class CheckpointError(ZooError):
     """A checkpoint or card is missing, damaged, unsafe, or another model's."""
 
 
+class TrainingError(ZooError):
+    """Training cannot go on: its loss is no number, or has exploded."""
+
+
 class DeviceError(ZooError):
     """A device, driver or runtime that is not there."""
 

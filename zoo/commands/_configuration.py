@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,9 +14,11 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from zoo import registry
 from zoo.commands._request import import_path
+from zoo.commands._run import Training
 from zoo.data.module import VitalsDataModule
 from zoo.errors import UsageError
 from zoo.module import VitalsModule
+from zoo.training import loggers
 
 MODE = "zoo"
 SEED = 7
@@ -29,7 +32,7 @@ Registered names stand for classes: --model fpn1d_multitask, --data synthetic, -
 --model takes a card (.json) or a .ckpt too. --config FILE takes a YAML of the same settings, --print_config writes one.
 Besides: --protocol NAME, --json, --csv FILE, --plots DIR."""
 
-TrainerOptions = Callable[[VitalsModule, Mapping[str, Any]], dict[str, Any]]
+TrainerOptions = Callable[[VitalsModule, Mapping[str, Any], Training], dict[str, Any]]
 
 
 class Configuration(LightningCLI):
@@ -38,7 +41,8 @@ class Configuration(LightningCLI):
     Args:
         command: `fit`, `validate` or `test`.
         arguments: as on a command line, with import paths for names.
-        trainer_options: what the Trainer is given instead of its configured options, from the model and those.
+        trainer_options: what the Trainer is given instead of its configured options, from the model, those, and the
+            settings of training that are not the Trainer's.
 
     Raises:
         UsageError: a setting that does not exist or has a wrong value.
@@ -74,6 +78,21 @@ class Configuration(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--ckpt_path", type=str | None, help="a .ckpt, or best or last of the model's newest run")
+        parser.add_argument(
+            "--early_stopping", type=int, default=0, help="stop after so many validations without a better score"
+        )
+        parser.add_argument(
+            "--average_weights",
+            type=float,
+            default=0.0,
+            help="decay of a moving average of the weights (0.999, say), which is validated and kept; 0 for none",
+        )
+        parser.add_argument(
+            "--logger",
+            type=str,
+            default=",".join(loggers.DEFAULT),
+            help=f"loggers, with commas between: {', '.join(loggers.KINDS)}",
+        )
         parser.link_arguments("model.input", "data.input", apply_on="instantiate")
 
     def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
@@ -84,7 +103,14 @@ class Configuration(LightningCLI):
 
     def instantiate_trainer(self, **options: Any) -> L.Trainer:
         configured = dict(self.config_init["trainer"])
-        return super().instantiate_trainer(**self.trainer_options(self.model, configured), **options)
+        training = Training(
+            early_stopping=self.config["early_stopping"],
+            average_weights=self.config["average_weights"],
+            logger=tuple(self.config["logger"].split(",")),
+            # as `seed_everything` has set it
+            seed=int(os.environ.get("PL_GLOBAL_SEED", SEED)),
+        )
+        return super().instantiate_trainer(**self.trainer_options(self.model, configured, training), **options)
 
     def text(self) -> str:
         """The whole configuration as YAML that `--config` takes."""

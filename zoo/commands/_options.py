@@ -13,7 +13,10 @@ from zoo.commands._arguments import did_you_mean
 from zoo.errors import UsageError
 
 PACKAGE = Path(registry.__file__).parent
-TOP = ("help", "config", "print_config", "seed_everything", "trainer", "model", "data", "ckpt_path")
+TOP = (
+    *("help", "config", "print_config", "seed_everything", "trainer", "model", "data", "ckpt_path"),
+    *("early_stopping", "average_weights", "logger"),
+)
 SHORT = ("json", "csv", "plots", "protocol", "debug")
 SUBCLASS_KEYS = frozenset({"class_path", "init_args", "dict_kwargs", "help"})
 

@@ -84,6 +84,8 @@ def _tokens(command: str, argv: list[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def _take(request: Request, key: str, value: str | None, keys: list[str]) -> None:
+    # --early-stopping is --early_stopping
+    key = "--" + key[2:].replace("-", "_") if key.startswith("--") else key
     name = "config" if key == "-c" else "help" if key == "-h" else key.removeprefix("--").rstrip("+")
     keys.append(name)
     plain = value is not None and not value.lstrip().startswith("{")

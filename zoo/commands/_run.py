@@ -12,13 +12,24 @@ from typing import Any
 
 import lightning as L
 import torch
-from lightning.pytorch.callbacks import Callback, Checkpoint, ModelCheckpoint, ProgressBar, RichProgressBar
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.callbacks import (
+    Callback,
+    Checkpoint,
+    EarlyStopping,
+    ModelCheckpoint,
+    ProgressBar,
+    RichProgressBar,
+)
 
 from zoo import registry
-from zoo.errors import CheckpointError
+from zoo.errors import CheckpointError, UsageError
 from zoo.module import VitalsModule
 from zoo.spec import Signal
+from zoo.training import loggers
+from zoo.training.averaging import AverageWeights
+from zoo.training.divergence import StopDiverging
+from zoo.training.keeping import KeepLast, WholeFiles, is_training
+from zoo.training.seeding import SeedEachStep
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 
@@ -75,6 +86,23 @@ def newest(root: Path, model: registry.Entry, name: str) -> Path:
     return found[-1]
 
 
+def folder_of(checkpoint: Path) -> Folder | None:
+    """The run that a checkpoint lies in; None where it lies elsewhere."""
+    folder = Folder(checkpoint.parents[1]) if checkpoint.parent.name == "checkpoints" else None
+    return folder if folder is not None and folder.config.is_file() else None
+
+
+def agreed(folder: Folder, trainer: L.Trainer) -> Folder:
+    """The folder that all processes of a run write to, of those that each of them named."""
+    keeps = [one.path for one in trainer.callbacks if isinstance(one, KeepLast)]  # type: ignore[attr-defined]
+    return Folder(keeps[0].parents[1]) if keeps else folder
+
+
+def steps_of(checkpoint: Path) -> int:
+    """Optimiser steps done when a checkpoint was written."""
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+
+
 def _runs(root: Path, model: registry.Entry) -> Path:
     return root / model.name.replace(":", "_")
 
@@ -91,21 +119,52 @@ def goal(model: VitalsModule) -> tuple[str, str]:
     return (f"val/{name}_auroc", "max") if output.kind == "class" else (f"val/{name}_mae", "min")
 
 
-def training_options(folder: Folder, model: VitalsModule, configured: Mapping[str, Any]) -> dict[str, Any]:
-    """Trainer options of a `fit`: loggers, checkpoints and progress, where the configuration has none of its own."""
+@dataclass(frozen=True)
+class Training:
+    """Settings of a `fit` beside the Trainer's; what they are is said where the command line declares them."""
+
+    early_stopping: int = 0
+    average_weights: float = 0.0
+    logger: tuple[str, ...] = loggers.DEFAULT
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.early_stopping < 0:
+            raise UsageError(f"early_stopping is a number of validations, 0 for none, not {self.early_stopping}.")
+        if not 0 <= self.average_weights < 1:
+            raise UsageError(f"average_weights is a decay from 0 to below 1 (0.999, say), not {self.average_weights}.")
+
+
+def training_options(
+    folder: Folder, done: int, model: VitalsModule, configured: Mapping[str, Any], training: Training
+) -> dict[str, Any]:
+    """Trainer options of a `fit`: loggers, checkpoints and progress, where the configuration has none of its own.
+
+    Args:
+        folder: of the run.
+        done: steps that it goes on from.
+    """
     callbacks = as_list(configured.get("callbacks"))
+    monitor, mode = goal(model)
+    keep = KeepLast(folder.last)
+    own: list[Callback] = [SeedEachStep(training.seed), StopDiverging(keep.path)]
+    if training.average_weights:
+        own.append(AverageWeights(training.average_weights))
+    if training.early_stopping:
+        own.append(
+            EarlyStopping(monitor, mode=mode, patience=training.early_stopping, check_finite=False, min_delta=0.0)
+        )
     keeps = configured.get("enable_checkpointing") is not False and not configured.get("fast_dev_run")
     if keeps and not any(isinstance(one, Checkpoint) for one in callbacks):
-        monitor, mode = goal(model)
         best = ModelCheckpoint(folder.checkpoints, "best", monitor=monitor, mode=mode, enable_version_counter=False)
-        callbacks += [best, KeepLast(folder.last)]
-    options: dict[str, Any] = {"default_root_dir": str(folder.path)}
+        own += [best, keep]
+    options: dict[str, Any] = {
+        "default_root_dir": str(folder.path),
+        "plugins": [*as_list(configured.get("plugins")), WholeFiles()],
+    }
     if configured.get("logger") in (None, True):
-        options["logger"] = [
-            CSVLogger(folder.path, name="", version=""),
-            TensorBoardLogger(folder.path, name="", version="tensorboard"),
-        ]
-    return {**options, **progress_options([*callbacks], configured)}
+        options["logger"] = loggers.loggers(training.logger, folder.path, folder.path.parents[1], done)
+    return {**options, **progress_options([*callbacks, *own], configured)}
 
 
 def progress_options(callbacks: list[Callback], configured: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,28 +182,6 @@ def as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list) else [value]
 
 
-class KeepLast(Checkpoint):
-    """Keeps the last state, whatever its score: after each validation, at the end, and when interrupted.
-
-    `ModelCheckpoint(save_last=True)` renews it only when the best is renewed.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if _is_training(trainer):
-            trainer.save_checkpoint(self.path)
-
-    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        trainer.save_checkpoint(self.path)
-
-    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        # one process of several that fails must not wait for the others here
-        if isinstance(exception, KeyboardInterrupt) and _is_training(trainer) and trainer.world_size == 1:
-            trainer.save_checkpoint(self.path)
-
-
 class Lines(Callback):
     """Progress on stderr for logs: a line a validation."""
 
@@ -152,7 +189,7 @@ class Lines(Callback):
         self.started = time.monotonic()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        if not _is_training(trainer) or not trainer.is_global_zero:
+        if not is_training(trainer) or not trainer.is_global_zero:
             return
         steps = trainer.estimated_stepping_batches
         shown = {name: value for name, value in trainer.callback_metrics.items() if name in SHOWN}
@@ -163,10 +200,6 @@ class Lines(Callback):
             file=sys.stderr,
             flush=True,
         )
-
-
-def _is_training(trainer: L.Trainer) -> bool:
-    return trainer.state.fn == "fit" and not trainer.sanity_checking and trainer.global_step > 0
 
 
 SHOWN = ("train/loss", "val/heart_rate_mae", "val/ppg_r")

@@ -54,7 +54,7 @@ def run(request: Request) -> int:
 def fit(request: Request) -> int:
     """Train, then test the best checkpoint."""
     arguments: list[str] = []
-    start = resume = None
+    start = resume = earlier = None
     if request.weights is not None:
         start = checkpoints.load(request.weights)
         request.model = registry.find("model", checkpoints.registered_name(start))
@@ -72,12 +72,14 @@ def fit(request: Request) -> int:
             resumed = checkpoints.load_ckpt(resume)
             _check_same(resumed, entry, resume)
             arguments += _settings_of(resumed, entry)
-            config = resume.parents[1] / "config.yaml" if resume.parent.name == "checkpoints" else None
-            recipe = config if config is not None and config.is_file() else recipe
+            earlier = _run.folder_of(resume)
+            recipe = earlier.config if earlier is not None else recipe
         if recipe is not None and not request.configured:
             arguments = [f"--config={recipe}", *arguments]
-        folder = _run.new_folder(_root(request), entry)
-        options = partial(_run.training_options, folder)
+        # a run goes on where it is; from its best state another one starts
+        goes_on = earlier is not None and resume == earlier.last
+        folder = earlier if earlier is not None and goes_on else _run.new_folder(_root(request), entry)
+        options = partial(_run.training_options, folder, _run.steps_of(folder.last) if goes_on else 0)
     else:
         options = partial(_evaluation_options, _root(request))
 
@@ -93,7 +95,7 @@ def fit(request: Request) -> int:
     except SystemExit:
         # Lightning turns Ctrl-C into an exit, after its callbacks have saved
         return _interrupted(folder, entry)
-    return _after(request, setup, folder, entry, resume)
+    return _after(request, setup, _run.agreed(folder, setup.trainer), entry, resume)
 
 
 def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: registry.Entry, resume: Any) -> int:
@@ -152,7 +154,9 @@ def evaluate(request: Request) -> int:
     return int(bool(setup.datamodule.failed))
 
 
-def _evaluation_options(root: Path, model: VitalsModule, configured: Mapping[str, Any]) -> dict[str, Any]:
+def _evaluation_options(
+    root: Path, model: VitalsModule, configured: Mapping[str, Any], training: _run.Training
+) -> dict[str, Any]:
     callbacks = _run.as_list(configured.get("callbacks"))
     logger = False if configured.get("logger") is None else configured["logger"]
     options = _run.progress_options(callbacks, configured)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import lightning as L
 import numpy as np
 import torch
-from torch.utils.data import ConcatDataset, DataLoader, Sampler, WeightedRandomSampler
+from torch.utils.data import ConcatDataset, DataLoader
 
 from zoo import registry
 from zoo.data.augment import Augmented, augmentation, source_input
 from zoo.data.balance import StageBalance, balance_of, show_balance
 from zoo.data.groups import Groups, groups_of
+from zoo.data.order import Order, batches_an_epoch
 from zoo.data.prepare import prepare_all
 from zoo.data.prepare_store import prepare_store
 from zoo.data.recording import Listing, Recording, Skipped
@@ -120,6 +122,7 @@ class VitalsDataModule(L.LightningDataModule):
         self._listings: dict[str, Listing] = {}
         # in memory that the workers share: persistent ones never hear of a new epoch otherwise
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
+        self._batches, self._by_hand = 1, count()
 
     @property
     def trained_on(self) -> list[str]:
@@ -260,16 +263,21 @@ class VitalsDataModule(L.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Any]:
         sets = self._stages["train"]
-        each = torch.cat([torch.full((len(windows),), weight / len(windows)) for windows, weight in sets])
-        generator = torch.Generator().manual_seed(self.seed)
-        # one set is drawn without replacement: an epoch sees every window once
-        sampler = WeightedRandomSampler(cast(Any, each), len(each), replacement=len(sets) > 1, generator=generator)
-        return self._loader(
-            "train", sampler=_Counted(sampler, self._count_epoch), drop_last=len(each) >= self.batch_size
-        )
+        processes, rank = getattr(self.trainer, "world_size", 1), getattr(self.trainer, "global_rank", 0)
+        lengths, weights = [len(windows) for windows, _ in sets], [weight for _, weight in sets]
+        order = Order(lengths, weights, self.seed, self._begin_epoch, processes, rank)
+        self._batches = len(order) // self.batch_size or 1
+        return self._loader("train", sampler=order, drop_last=len(order) >= self.batch_size)
 
-    def _count_epoch(self) -> None:
-        self._epoch.fill_(getattr(self.trainer, "current_epoch", 0))
+    def _begin_epoch(self) -> tuple[int, int]:
+        """Which epoch begins, and how many of its windows an earlier run has seen: by the batches done in all."""
+        if self.trainer is None:
+            epoch, seen = next(self._by_hand), 0
+        else:
+            progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
+            epoch, seen = divmod(progress.processed, batches_an_epoch(self._batches, self.trainer))
+        self._epoch.fill_(epoch)
+        return epoch, seen * self.batch_size
 
     def val_dataloader(self) -> DataLoader[Any]:
         return self._loader("val")
@@ -287,20 +295,6 @@ class VitalsDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,
         )
-
-
-class _Counted(Sampler[int]):
-    """A sampler that says when it begins anew."""
-
-    def __init__(self, sampler: Sampler[int], begin: Callable[[], None]) -> None:
-        self.sampler, self.begin = sampler, begin
-
-    def __len__(self) -> int:
-        return len(cast(Any, self.sampler))
-
-    def __iter__(self) -> Iterator[int]:
-        self.begin()
-        return iter(self.sampler)
 
 
 def target_statistics(sets: Sequence[Any], most: int = 512) -> dict[str, tuple[float, float, float]]:

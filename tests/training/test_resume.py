@@ -1,0 +1,133 @@
+"""A run that is killed goes on as if nothing had happened: same order, same draws, same weights, bit for bit."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from zoo.cli import main
+
+STEPS = 9
+# dropout, so that torch's draws matter; augmentation, so that those of an epoch do; four batches an epoch
+TINY = [
+    *("fit", "--model", "can_teacher", "--model.frames", "20", "--model.size", "16", "--model.targets", "[age]"),
+    *("--model.learn_loss_weights", "true", "--average-weights", "0.9", "--early-stopping", "9"),
+    *("--data", "synthetic", "--data.options", '{"people": 8}', "--data.batch_size", "2"),
+    *("--data.augment", '{"noise": 2.0, "flip": 0.5}', "--trainer.accelerator", "cpu"),
+    *("--trainer.max_steps", str(STEPS), "--trainer.val_check_interval", "3", "--trainer.check_val_every_n_epoch"),
+    *("null", "--trainer.limit_val_batches", "2", "--trainer.log_every_n_steps", "1", "--trainer.limit_test_batches"),
+    *("2", "--trainer.num_sanity_val_steps", "0"),
+]
+
+
+def fit(root: Path, *arguments: str) -> Path:
+    assert main([*TINY, "--trainer.default_root_dir", str(root), *arguments]) == 0
+    (folder,) = (root / "can_teacher").iterdir()
+    return folder
+
+
+def start(root: Path, *arguments: str) -> int:
+    """The same in a process of its own, which is forked: nothing is imported anew. Its number."""
+    child = os.fork()
+    if child:
+        return child
+    silent = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silent, 1)
+    os.dup2(silent, 2)
+    code = 1
+    try:
+        code = main([*TINY, "--trainer.default_root_dir", str(root), *arguments])
+    finally:
+        os._exit(code)
+
+
+def kill_when(child: int, done: Any) -> bool:
+    """Kill -9 as soon as something is so; whether the process was still running."""
+    while not done():
+        if os.waitpid(child, os.WNOHANG)[0]:
+            return False
+        time.sleep(0.005)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return True
+
+
+def state(folder: Path) -> dict[str, Any]:
+    last = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    best = torch.load(folder / "checkpoints" / "best.ckpt", weights_only=True)
+    return {"last": last, "best": best}
+
+
+def same(one: Any, other: Any, where: str = "") -> None:
+    """Compare nested states bit for bit; times of day and folders may differ."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), where
+        for key in one:
+            if key not in ("dirpath", "best_model_path", "kth_best_model_path", "best_k_models", "last_model_path"):
+                same(one[key], other[key], f"{where}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), where
+        for i, (a, b) in enumerate(zip(one, other, strict=True)):
+            same(a, b, f"{where}/{i}")
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), where
+    else:
+        assert repr(one) == repr(other), where
+
+
+def logged(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [row for row in csv.DictReader(file) if not row.get("test/heart_rate_mae")]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return fit(tmp_path_factory.mktemp("undisturbed"), "--data.workers", "0")
+
+
+def compare(folder: Path, undisturbed: Path) -> None:
+    mine, wanted = state(folder), state(undisturbed)
+    for name in wanted:
+        for part in ("state_dict", "current_model_state", "optimizer_states", "callbacks", "global_step", "epoch"):
+            same(mine[name][part], wanted[name][part], f"{name}/{part}")
+    assert logged(folder) == logged(undisturbed)
+    assert (folder / "test.csv").read_bytes() == (undisturbed / "test.csv").read_bytes()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
+def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
+    child = start(tmp_path, "--data.workers", "0")
+    assert kill_when(child, lambda: any(tmp_path.rglob("last.ckpt")))
+    (last,) = tmp_path.rglob("last.ckpt")
+    assert torch.load(last, weights_only=True)["global_step"] == 3
+    folder = fit(tmp_path, "--ckpt_path", "last")
+    compare(folder, undisturbed)
+    assert not list(folder.rglob(".*"))
+
+
+@pytest.mark.full
+@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_killed_several_times_at_random(undisturbed: Path, tmp_path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    arguments = ["--data.workers", "2"]
+    for _ in range(3):
+        end = time.monotonic() + draw.uniform(1.0, 6.0)
+        if not kill_when(start(tmp_path, *arguments), lambda end=end: time.monotonic() > end):
+            break
+        arguments = ["--ckpt_path", "last"] if any(tmp_path.rglob("last.ckpt")) else arguments
+        if arguments[0] != "--ckpt_path":
+            for folder in (tmp_path / "can_teacher").glob("*"):
+                with contextlib.suppress(OSError):
+                    (folder / "config.yaml").unlink()
+    compare(fit(tmp_path, *arguments), undisturbed)

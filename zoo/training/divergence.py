@@ -1,0 +1,101 @@
+"""A run that diverges stops before it spoils its weights, and says where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+import torch.distributed
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from zoo.errors import TrainingError
+
+EXPLODED = 1000.0
+SHOWN = 8
+
+
+class StopDiverging(Callback):
+    """Stops a run whose loss is infinite, no number, or far larger than at its start, before the optimiser takes it.
+
+    Weights are therefore those of the step before. Gradients are looked at too, except where the precision scales the
+    loss, which skips such steps by itself.
+
+    Args:
+        kept: where the last good state is, for the message.
+        factor: how much larger than the first loss (1 at least) a loss may be.
+    """
+
+    def __init__(self, kept: Path | None = None, factor: float = EXPLODED) -> None:
+        self.kept, self.factor = kept, factor
+        self.limit: float | None = None
+        self._batch: Any = None
+        self._loss: Tensor | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"limit": self.limit}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.limit = state_dict["limit"]
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        self._batch = batch
+
+    def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
+        self._loss = loss.detach().float()
+
+    def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Any) -> None:
+        if self._loss is None:
+            return
+        gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        norm = torch.zeros_like(self._loss)
+        if gradients and not scaled:
+            norm = torch.stack(torch._foreach_norm(gradients)).float().sum()
+        # one look at the device a step
+        loss, norm_value = torch.stack([self._loss * trainer.accumulate_grad_batches, norm]).tolist()
+        if self.limit is None and abs(loss) < float("inf"):
+            self.limit = self.factor * max(abs(loss), 1.0)
+        what = _what(loss, norm_value, self.limit)
+        names = sorted({str(name) for name in self._batch.get("recording", ())}) if what else []
+        if trainer.world_size > 1:
+            what, names = _of_all(what, names, trainer)
+        if what:
+            raise TrainingError(self._sentence(what, names, trainer))
+
+    def _sentence(self, what: str, names: Sequence[str], trainer: L.Trainer) -> str:
+        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+        of = f" (recordings {shown})" if names else ""
+        there = self.kept is not None and self.kept.is_file()
+        kept = f"the last good state is in {self.kept}" if there else "no state was kept yet"
+        return (
+            f"training diverged at step {trainer.global_step}: {what} on batch {trainer.fit_loop.epoch_loop.batch_idx} "
+            f"of epoch {trainer.current_epoch}{of}; {kept}. Lower --model.lr, or look at those recordings' labels."
+        )
+
+
+def _what(loss: float, norm: float, limit: float | None) -> str:
+    if not abs(loss) < float("inf"):
+        return f"the loss is {loss}"
+    if not norm < float("inf"):
+        return f"the gradients are not finite at a loss of {loss:.3g}"
+    if limit is not None and abs(loss) > limit:
+        return f"the loss is {loss:.3g}, over {limit:.3g}"
+    return ""
+
+
+def _of_all(what: str, names: list[str], trainer: L.Trainer) -> tuple[str, list[str]]:
+    """Of several processes, so that all stop together; the names only travel where one has something to say."""
+    flag = torch.tensor(float(bool(what)), device=trainer.strategy.root_device)
+    torch.distributed.all_reduce(flag)
+    if not flag.item():
+        return what, names
+    parts: list[Any] = [None] * trainer.world_size
+    torch.distributed.all_gather_object(parts, (what, names))
+    said = [part for part in parts if part[0]]
+    return said[0][0], sorted({name for part in said for name in part[1]})
