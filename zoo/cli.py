@@ -28,6 +28,7 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "predict": Command("zoo.prediction.command", "heart rate, respiration and biomarkers of face videos"),
     "prepare": Command("zoo.commands.prepare", "read a data set's videos once, into a store"),
+    "simulate": Command("zoo.commands.simulate", "a video data set of simulated people"),
     "fit": Command("zoo.commands.fit", "train a model, then test it"),
     "validate": Command("zoo.commands.fit", "score a model on the validation split"),
     "test": Command("zoo.commands.fit", "score a model on a data set's test split"),

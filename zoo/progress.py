@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -9,6 +10,10 @@ from contextlib import contextmanager
 @contextmanager
 def bar(total: float | None, what: str) -> Iterator[Callable[[float], None]]:
     """Show how far `what` has come; call the function that it gives with the amount done since the last call."""
+    if not sys.stderr.isatty():
+        yield lambda amount: None
+        return
+
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 

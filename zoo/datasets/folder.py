@@ -1,4 +1,9 @@
-"""A folder of your own: any videos, and beside each an optional `<name>.csv` with a time column in seconds."""
+"""A folder of your own: any videos, and beside each an optional `<name>.csv` with a time column in seconds.
+
+Columns are named as the zoo's signals and targets (`ppg`, `heart_rate`, `systolic`...). What stays the same may stand
+in the first row only. A column `group_<label>` (`group_skin_tone`, `group_motion`...) holds, in its first row, a label
+by which results are reported. `zoo simulate` writes such a folder; its `.json` files are notes for people.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +28,16 @@ INFO = DatasetInfo(
     targets=tuple(TARGETS),
     licence="yours",
     access="Put videos into a folder; beside NAME.mp4 an optional NAME.csv: a column 'time' in seconds and columns "
-    "named as the zoo's signals and targets (ppg, heart_rate, systolic...).",
+    "named as the zoo's signals and targets (ppg, heart_rate, systolic...), and group_NAME for labels to report by.",
     protocol="By person: the sub-folder's name, or the file's name up to the first underscore.",
     citation="none",
 )
 
 SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".zip"}
+# beside a video: its labels, and notes that nobody here reads
+BESIDE = (".csv", ".json")
+SETTINGS = "simulation.json"
+GROUP = "group_"
 TIME_COLUMNS = ("time", "times", "t", "seconds", "time_s")
 PersonBy = Literal["auto", "folder", "prefix", "file"]
 
@@ -48,7 +57,8 @@ def read(root: Path, *, person: PersonBy = "auto") -> Listing:
             continue
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:
-            if suffix != ".csv" or not any(path.with_suffix(end).is_file() for end in SUFFIXES):
+            beside = suffix in BESIDE and any(path.with_suffix(end).is_file() for end in SUFFIXES)
+            if not beside and path != root / SETTINGS:
                 skipped.append(Skipped(path, "neither a video nor the labels of one"))
             continue
         try:
@@ -69,8 +79,8 @@ def _recording(root: Path, video: Path, by: PersonBy) -> Recording:
     table = inside(root, place.with_suffix(".csv").as_posix())
     if not table.is_file():
         return Recording("folder", who, place.as_posix(), video)
-    targets = _targets(table)
-    return Recording("folder", who, place.as_posix(), video, targets, load=partial(load, table, video))
+    targets, groups = _targets(table), _groups(table)
+    return Recording("folder", who, place.as_posix(), video, targets, groups=groups, load=partial(load, table, video))
 
 
 def _targets(table: Path) -> dict[str, float]:
@@ -93,6 +103,15 @@ def _targets(table: Path) -> dict[str, float]:
             )
         found[name] = value
     return found
+
+
+def _groups(table: Path) -> dict[str, str]:
+    """Labels to report by: the first row of the columns `group_<label>`, where it is not empty."""
+    lines = [line for line in text(table).splitlines() if line.strip()]
+    header, *rows = csv.reader(lines[:2])
+    first = rows[0] if rows else []
+    named = zip(_names(header), first, strict=False)
+    return {name[len(GROUP) :]: cell.strip() for name, cell in named if name.startswith(GROUP) and cell.strip()}
 
 
 def _value(name: str, cell: str) -> float:
