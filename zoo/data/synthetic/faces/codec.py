@@ -110,7 +110,9 @@ def _encoder(context: Any, codec: Codec, size: tuple[int, int], fps: float, cloc
 def _picture(yuv: np.ndarray, codec: Codec) -> av.VideoFrame:
     frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
     # JPEG has luma 0..255 and no way to say otherwise
-    return frame.reformat(format=codec.pixels) if codec.pixels != "yuv420p" else frame
+    if codec.pixels == "yuv420p":
+        return frame
+    return frame.reformat(format=codec.pixels, src_color_range="MPEG", dst_color_range="JPEG")
 
 
 def recoded(frames: Iterable[np.ndarray], codec: Codec, size: tuple[int, int], fps: float) -> Iterator[np.ndarray]:
@@ -129,7 +131,9 @@ def recoded(frames: Iterable[np.ndarray], codec: Codec, size: tuple[int, int], f
     def decoded(packets: Iterable[Any]) -> Iterator[np.ndarray]:
         for packet in packets:
             for frame in decoder.decode(packet):
-                yield frame.reformat(format="yuv420p").to_ndarray()
+                full = "JPEG" if codec.pixels == "yuvj420p" else "MPEG"
+                same = frame.reformat(format="yuv420p", src_color_range=full, dst_color_range="MPEG")
+                yield same.to_ndarray()
 
     for index, yuv in enumerate(frames):
         frame = _picture(yuv, codec)

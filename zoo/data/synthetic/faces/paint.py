@@ -103,12 +103,13 @@ def paint_head(looks: Looks, makeup: float, scale: float) -> Head:
 
     _back_of_the_head(page, looks, skin, locks)
     face = _skin(page, looks, skin, perfusion, rng)
+    if makeup > 0:
+        foundation = skin * np.array([1.02, 0.97, 0.94])
+        page.paint(page.colour * (1 - 0.7 * makeup) + 0.7 * makeup * foundation, 0.95 * face, page.blood * (1 - makeup))
     _features(page, looks, skin, hair)
     if makeup > 0:
-        paint = skin * np.array([1.02, 0.97, 0.94])
-        page.paint(page.colour * (1 - 0.7 * makeup) + 0.7 * makeup * paint, 0.95 * face, page.blood * (1 - makeup))
         lips = page.oval(0.0, MOUTH, 0.27 * looks.mouth_width, 0.085, 0.3)
-        page.paint(np.array([0.62, 0.16, 0.2]), 0.75 * makeup * lips, 0.0)
+        page.paint(np.array([0.62, 0.16, 0.2]) * (0.4 + 0.7 * skin.mean()), 0.75 * makeup * lips, 0.0)
     _beard(page, looks, skin, locks, rng)
     _top_hair(page, looks, locks, face)
     rows, columns = _around_eyes(page, scale)
@@ -189,7 +190,7 @@ def _beard(page: _Canvas, looks: Looks, skin: np.ndarray, locks: np.ndarray, rng
     area = np.maximum(area, page.oval(0.0, 0.435, 0.3, 0.055, 0.5))
     area *= 1.0 - page.oval(0.0, MOUTH, 0.25, 0.09, 0.3)
     cover = 0.42 if looks.beard == "stubble" else 0.93
-    rough = np.clip(1.0 + 0.35 * rng.standard_normal(page.blood.shape, np.float32), 0.0, 1.4)
+    rough = np.clip(1.0 + 0.25 * rng.standard_normal(page.blood.shape, np.float32), 0.0, 1.4)
     colour = 0.6 * locks + 0.25 * skin if looks.beard == "stubble" else locks
     page.paint(colour, np.clip(cover * area * rough, 0.0, 1.0), 0.0)
 
@@ -203,7 +204,7 @@ def _top_hair(page: _Canvas, looks: Looks, locks: np.ndarray, face: np.ndarray) 
         return
     if looks.hair == "bald":
         return
-    line = {"short": -0.72, "fringe": -0.46, "long": -0.66, "receding": -0.98}[looks.hair]
+    line = {"short": -0.72, "fringe": -0.46, "long": -0.66, "receding": -1.3}[looks.hair]
     top = np.clip((line - page.y - 0.25 * page.x**2 + 0.06 * np.sin(9.0 * page.x + 1.0)) / 0.07, 0.0, 1.0)
     inner = {"short": 0.83, "fringe": 0.78, "long": 0.7, "receding": 0.86}[looks.hair] * looks.width
     beside = np.clip((np.abs(page.x) - inner) / 0.06, 0.0, 1.0)

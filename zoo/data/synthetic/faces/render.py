@@ -72,7 +72,9 @@ def render_frames(
 def _developed(colour: np.ndarray, room: np.ndarray, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
     """The room as planes (3, H, W) in grey levels, and the factor (3,) that exposes colours like it."""
     skin = np.percentile(colour.reshape(-1, 3) ** scene.gamma * np.array(scene.balance), 90, axis=0)
-    exposure = min(scene.exposure * 1.1, 205.0 / 255.0 / max(float(skin.max()), 0.2))
+    # automatic exposure keeps faces out of the dark and out of saturation
+    brightest = max(float(skin.max()), 0.05)
+    exposure = float(np.clip(scene.exposure * 1.1 * brightest, 0.38, 0.8)) / brightest
     brightness = (255.0 * exposure * np.array(scene.balance)).astype(np.float32)
     return np.ascontiguousarray((room**scene.gamma * brightness).transpose(2, 0, 1), np.float32), brightness
 
@@ -122,9 +124,9 @@ def _blinked(colour: np.ndarray, closed: np.ndarray, head: Head, lids: float) ->
 def _lay_over(place: np.ndarray, texture: np.ndarray, head: Head, fields: _Fields, frame: int) -> None:
     """Paint the head of a frame into its part of the picture, (3, h, w) in grey levels."""
     where, shade, shine, blood = fields(frame, head.scale)
-    nowhere = np.empty(0, np.float32)
-    colours = cv2.split(cv2.remap(texture, where, nowhere, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
-    pulsing, alpha = cv2.split(cv2.remap(head.body, where, nowhere, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+    x, y = cv2.split(where)
+    colours = cv2.split(cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
+    pulsing, alpha = cv2.split(cv2.remap(head.body, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
     blood = blood * pulsing
     shine = shine * pulsing
     for channel in range(3):
