@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LARGEST_CARD = 1 << 20
+OF_TRAINING = ("metrics.", "log_variance.", "lesson.")
 
 
 @dataclass(frozen=True)
@@ -246,7 +247,7 @@ def _build(model: str, hyper_parameters: Mapping[str, Any], source: str) -> Vita
 
 def _fill(module: VitalsModule, weights: Mapping[str, Any], source: str) -> None:
     own = _weights(module)
-    given = {key: value for key, value in weights.items() if not key.startswith(("metrics.", "log_variance."))}
+    given = {key: value for key, value in weights.items() if not key.startswith(OF_TRAINING)}
     wrong = sorted(set(own) ^ set(given)) + sorted(
         key for key in set(own) & set(given) if own[key].shape != given[key].shape
     )
@@ -257,8 +258,8 @@ def _fill(module: VitalsModule, weights: Mapping[str, Any], source: str) -> None
 
 
 def _weights(module: VitalsModule) -> dict[str, Any]:
-    """What a published checkpoint holds: not the training's own loss weights or metric states."""
-    return {k: v for k, v in module.state_dict().items() if not k.startswith(("metrics.", "log_variance."))}
+    """What a published checkpoint holds: not the training's own loss weights, projections or metric states."""
+    return {k: v for k, v in module.state_dict().items() if not k.startswith(OF_TRAINING)}
 
 
 def _describe(output: Signal | Target) -> str:

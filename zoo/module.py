@@ -55,6 +55,8 @@ class VitalsModule(L.LightningModule):
     paper: ClassVar[str] = ""
     licence: ClassVar[str] = "Apache-2.0"
     trainable: ClassVar[bool] = True
+    # axes of the maps that `features` names; networks of 3-D convolutions have "b c t h w"
+    map_axes: ClassVar[str] = "b t c h w"
 
     network: nn.Module
 
@@ -96,6 +98,9 @@ class VitalsModule(L.LightningModule):
         self.statistics: dict[str, tuple[float, float, float]] = {}
         self.trained_on: list[str] = []
         self.metrics: VitalsMetrics | None = None
+        # losses beyond those of the labels, {name: loss} of (batch, waveforms, maps); its parameters learn too, and are
+        # no part of a published checkpoint
+        self.lesson: nn.Module | None = None
 
     # What a subclass says
 
@@ -104,7 +109,10 @@ class VitalsModule(L.LightningModule):
         return raw
 
     def features(self, x: Tensor, stages: bool = False) -> Any:
-        """Features (B, width, T) of the prepared tensor; with `stages` also {name: map} for distillation."""
+        """Features (B, width, T) of the prepared tensor; with `stages` also {name: map} for distillation.
+
+        Maps of clips lie as `map_axes` says, attention (B, T, h, w) and those of traces (B, C, T) apart.
+        """
         return self.network.features(x, stages) if stages else self.network.features(x)  # type: ignore[operator]
 
     def waveforms(self, features: Tensor) -> dict[str, Tensor]:
@@ -126,17 +134,23 @@ class VitalsModule(L.LightningModule):
         Raises:
             InputShapeError: another shape or type.
         """
-        waveforms, raw_targets = self._outputs(raw)
+        waveforms, raw_targets, _ = self._outputs(raw)
         targets = self.head.physical(raw_targets) if self.head is not None and raw_targets is not None else {}
         return Prediction(waveforms, targets)
 
-    def _outputs(self, raw: Tensor) -> tuple[dict[str, Tensor], Tensor | None]:
+    def staged(self, raw: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Waveforms in their network's form, and the maps of the named stages, from RGB 0..1."""
+        waveforms, _, maps = self._outputs(raw, stages=True)
+        return waveforms, maps
+
+    def _outputs(self, raw: Tensor, stages: bool = False) -> tuple[dict[str, Tensor], Tensor | None, dict[str, Tensor]]:
         if not (torch.compiler.is_compiling() or torch.jit.is_tracing()):
             check_input(raw, self.input)
         with full_precision(raw.device):
             x = self.prepare(raw.float())
-        features = self.features(x)
-        return self.waveforms(features), self.head(self.biomarker_features(features)) if self.head is not None else None
+        features, maps = self.features(x, stages=True) if stages else (self.features(x), {})
+        targets = self.head(self.biomarker_features(features)) if self.head is not None else None
+        return self.waveforms(features), targets, maps
 
     def values(self, waveforms: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Z-scored waveforms {name: (B, T)} from waveforms in their network's form."""
@@ -163,7 +177,7 @@ class VitalsModule(L.LightningModule):
         data = getattr(self.trainer, "datamodule", None)
         if data is not None and stage == "fit":
             self.statistics = dict(data.statistics)
-            self.trained_on = list(data.trained_on)
+            self.trained_on = sorted({*data.trained_on, *getattr(self.lesson, "trained_on", ())})
             if self.head is not None:
                 self.head.set_statistics(self.statistics)
         statistics = self.statistics or (dict(data.statistics) if data is not None else {})
@@ -173,11 +187,13 @@ class VitalsModule(L.LightningModule):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Loss by output name, and `loss`, their weighted sum."""
-        waveforms, raw_targets = self._outputs(batch["input"])
+        waveforms, raw_targets, maps = self._outputs(batch["input"], stages=self.lesson is not None)
         parts = {name: self._waveform_loss(name, wave, batch) for name, wave in waveforms.items()}
         if self.head is not None and raw_targets is not None:
             for i, name in enumerate(self.head.targets):
                 parts[name] = self._target_loss(name, raw_targets[:, i], batch)
+        if self.lesson is not None:
+            parts |= self.lesson(batch, waveforms, maps)
         total = torch.stack([self._weighted(name, part) for name, part in parts.items()]).sum()
         return {**parts, "loss": total}
 
@@ -203,7 +219,7 @@ class VitalsModule(L.LightningModule):
         return loss(raw.float(), self.head.standardise(name, label.float()))
 
     def _weighted(self, name: str, loss: Tensor) -> Tensor:
-        weighted = self.loss_weights[name] * loss
+        weighted = self.loss_weights.get(name, 1.0) * loss
         if name in self.log_variance:
             log_variance = self.log_variance[name]
             return torch.exp(-log_variance) * weighted + 0.5 * log_variance

@@ -176,6 +176,29 @@ def recipe(name: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
+def recipes() -> dict[str, Path]:
+    """Every recipe beside a registered model, by the name that `zoo fit --config` takes: its file's, less `.yaml`."""
+    folders = {module.parent for entry in _entries("model").values() if (module := source(entry))}
+    found = [path for folder in sorted(folders) for path in sorted(folder.glob("*.yaml"))]
+    # of two of one name the zoo's own wins
+    found.sort(key=lambda path: path.parent != Path(__file__).parent / "models")
+    return {path.stem: path for path in reversed(found)}
+
+
+def config(name: str) -> Path:
+    """The configuration that a user means: a file, or a recipe by name.
+
+    Raises:
+        UnknownName: neither.
+    """
+    if Path(name).suffix in (".yaml", ".yml", ".json") or Path(name).is_file():
+        return Path(name)
+    known = recipes()
+    if name not in known:
+        raise UnknownName("file or recipe", name, known, "Recipes lie beside the models; a file ends in .yaml.")
+    return known[name]
+
+
 def matching(names: Iterable[str], pattern: str | None) -> list[str]:
     """Names that a shell pattern or a plain part of a name fits, in their order."""
     import fnmatch

@@ -19,6 +19,7 @@ from zoo.data.module import VitalsDataModule
 from zoo.errors import UsageError
 from zoo.module import VitalsModule
 from zoo.training import loggers
+from zoo.training.distillation import Distillation
 
 MODE = "zoo"
 SEED = 7
@@ -29,8 +30,9 @@ LIGHTNING = tuple(
 )
 DESCRIPTION = """\
 Registered names stand for classes: --model fpn1d_multitask, --data synthetic, --model.help fpn1d_multitask.
---model takes a card (.json) or a .ckpt too. --config FILE takes a YAML of the same settings, --print_config writes one.
-Besides: --protocol NAME, --json, --csv FILE, --plots DIR."""
+--model takes a card (.json) or a .ckpt too. --config takes a recipe's name or a YAML of the same settings, which
+--print_config writes.
+Besides: --teacher CHECKPOINT (for --distillation.teacher), --protocol NAME, --json, --csv FILE, --plots DIR."""
 
 TrainerOptions = Callable[[VitalsModule, Mapping[str, Any], Training], dict[str, Any]]
 
@@ -77,6 +79,9 @@ class Configuration(LightningCLI):
         )
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--distillation", type=Distillation | None, help="what a teacher's checkpoint adds (fit only)"
+        )
         parser.add_argument("--ckpt_path", type=str | None, help="a .ckpt, or best or last of the model's newest run")
         parser.add_argument(
             "--early_stopping", type=int, default=0, help="stop after so many validations without a better score"
@@ -100,6 +105,12 @@ class Configuration(LightningCLI):
             self.config = parser.parse_args(self.arguments)
         except argparse.ArgumentError as error:
             raise UsageError(_sentence(str(error))) from error
+
+    @property
+    def distillation(self) -> Distillation | None:
+        """How the model is taught by another one, where it is."""
+        found: Distillation | None = self.config_init["distillation"]
+        return found
 
     def instantiate_trainer(self, **options: Any) -> L.Trainer:
         configured = dict(self.config_init["trainer"])
@@ -125,7 +136,11 @@ def _set_up_parsing() -> None:
     models = registry.entries("model").values()
     set_parsing_settings(
         import_path_denylist=["*"],
-        import_path_allowlist=[*LIGHTNING, *(import_path(entry) for entry in models)],
+        import_path_allowlist=[
+            *LIGHTNING,
+            f"{Distillation.__module__}.Distillation",
+            *(import_path(entry) for entry in models),
+        ],
         # a configuration is read from a file, never from an address
         config_read_mode_fsspec_enabled=False,
     )

@@ -15,9 +15,9 @@ from zoo.errors import UsageError
 PACKAGE = Path(registry.__file__).parent
 TOP = (
     *("help", "config", "print_config", "seed_everything", "trainer", "model", "data", "ckpt_path"),
-    *("early_stopping", "average_weights", "logger"),
+    *("early_stopping", "average_weights", "logger", "distillation"),
 )
-SHORT = ("json", "csv", "plots", "protocol", "debug")
+SHORT = ("json", "csv", "plots", "protocol", "teacher", "debug")
 SUBCLASS_KEYS = frozenset({"class_path", "init_args", "dict_kwargs", "help"})
 
 
@@ -35,6 +35,7 @@ def check_options(command: str, keys: Iterable[str], model: registry.Entry | Non
         "trainer": _trainer(),
         "data": _named(PACKAGE / "data" / "module.py", "VitalsDataModule", inherits=False),
         "model": _of_model(model) if model is not None else None,
+        "distillation": _fields(PACKAGE / "training" / "distillation.py", "Distillation"),
     }
     for key in keys:
         section, _, rest = key.partition(".")
@@ -64,6 +65,13 @@ def _trainer() -> frozenset[str] | None:
 def _of_model(model: registry.Entry) -> frozenset[str] | None:
     path = registry.source(model)
     return _named(path, model.value.rpartition(":")[2], inherits=True) if path else None
+
+
+@cache
+def _fields(path: Path, name: str) -> frozenset[str]:
+    """Fields of a dataclass as its file says."""
+    (found,) = [n for n in ast.parse(path.read_text("utf-8")).body if isinstance(n, ast.ClassDef) and n.name == name]
+    return frozenset(n.target.id for n in found.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name))
 
 
 def _named(path: Path, name: str, inherits: bool) -> frozenset[str] | None:

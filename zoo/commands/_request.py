@@ -97,7 +97,7 @@ def _take(request: Request, key: str, value: str | None, keys: list[str]) -> Non
         request.arguments += ["--data.name", value]
     elif name == "json" and value is None:
         request.json = True
-    elif name in ("csv", "plots", "ckpt_path", "protocol", "config") and value is None:
+    elif name in ("csv", "plots", "ckpt_path", "protocol", "config", "teacher") and value is None:
         raise UsageError(f"{key} needs a value.")
     elif name == "csv":
         request.csv = Path(str(value))
@@ -105,13 +105,16 @@ def _take(request: Request, key: str, value: str | None, keys: list[str]) -> Non
         request.plots = Path(str(value))
     elif name == "ckpt_path":
         request.ckpt_path = None if value == "null" else value
+    elif name == "teacher":
+        request.arguments += [f"--distillation.teacher={value}"]
     elif name == "protocol":
         request.arguments += ["--model.protocol", str(value)]
     else:
         if name == "data.name" and value is not None:
             registry.find("dataset", value)
         if name == "config":
-            _take_config(request, Path(str(value)), keys)
+            value = str(registry.config(str(value)))
+            _take_config(request, Path(value), keys)
         request.arguments += [key] if value is None else [f"{key}={value}"]
 
 

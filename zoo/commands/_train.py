@@ -20,6 +20,7 @@ from zoo.commands._configuration import Configuration
 from zoo.commands._request import Request, import_path
 from zoo.errors import CheckpointError, UsageError
 from zoo.module import VitalsModule
+from zoo.training.distillation import distil
 
 # what Lightning says that no user can act on
 UNHELPFUL = (
@@ -87,6 +88,8 @@ def fit(request: Request) -> int:
     assert entry is not None
     if start is not None:
         _fill(setup.model, start, str(request.weights))
+    if setup.distillation is not None:
+        distil(setup.model, setup.distillation)
     if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:  # type: ignore[attr-defined]
         folder.path.mkdir(parents=True, exist_ok=True)
         checkpoints.write_whole(folder.config, setup.text().encode())

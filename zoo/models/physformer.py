@@ -184,6 +184,7 @@ class PhysFormer(VitalsModule):
     """
 
     paper: ClassVar[str] = "Yu et al. 2022, PhysFormer, arXiv:2111.12082"
+    map_axes: ClassVar[str] = "b c t h w"
     published_names: ClassVar[dict[str, str]] = names_of_published()
 
     def __init__(

@@ -75,6 +75,7 @@ class RTrPPG(VitalsModule):
     """
 
     paper: ClassVar[str] = "Botina-Monsalve, Benezeth and Miteran 2022, RTrPPG, CVPR Workshops, 2146-2154"
+    map_axes: ClassVar[str] = "b c t h w"
     published_names: ClassVar[dict[str, str]] = PUBLISHED_NAMES
 
     def __init__(

@@ -1,1 +1,1 @@
-"""What training needs besides Lightning: states that survive, averaged weights, loggers, cross-validation."""
+"""What training needs besides Lightning: states that survive, averaged weights, loggers, folds, distillation."""
