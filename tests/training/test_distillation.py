@@ -106,8 +106,8 @@ def test_gradients_reach_the_student_alone_and_the_teacher_stays_as_it_is():
 
 def test_what_teaches_is_not_saved(tmp_path):
     torch.manual_seed(0)
-    plain, student = CANStudent(), CANStudent()
-    student.lesson = Lesson(CANTeacher(), student, Distillation("teacher"))
+    plain, student = CANStudent(frames=8), CANStudent(frames=8)
+    student.lesson = Lesson(CANTeacher(frames=8), student, Distillation("teacher"))
     assert set(student.state_dict()) == set(plain.state_dict())
     narrow = CANStudent(**TINY)
     narrow.lesson = Lesson(build("mobilenet_attention", **TINY), narrow, Distillation("teacher"))
@@ -194,7 +194,7 @@ def test_pairs_that_do_not_fit_are_refused_in_one_sentence():
     traces = FPN1DMultitask(frames=128, regions=["face"], targets=[])
     with pytest.raises(UsageError, match="eats traces and the student face clips"):
         check_inputs("fpn1d_multitask", traces.input, student.input)
-    with pytest.raises(UsageError, match="at least 20 frames in multiples of 20, and the student has 64"):
+    with pytest.raises(UsageError, match="at least 10 frames in multiples of 10, and the student has 64"):
         check_inputs("tscan", build("tscan").input, CANStudent(frames=64, size=12, crop="aligned").input)
     with pytest.raises(UsageError, match="The teacher has no stage 'midd' to compare: it has mid, last"):
         Lesson(teacher, student, Distillation("teacher", stages={"mid": "midd"}))
