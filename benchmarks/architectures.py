@@ -121,7 +121,7 @@ def bf16_effect(name: str, data: str, root: str | None, people: int, most: int) 
         data, root, options=options, input=module.input, batch_size=1, workers=0, test_people="all"
     )
     source.setup("test")
-    batches = list(islice(source.test_dataloader(), most))
+    batches = [source.on_after_batch_transfer(batch) for batch in islice(source.test_dataloader(), most)]
     if module.head is not None and not module.trained_on:
         # a fresh readout is zero, which no rounding could change
         rates_true = torch.cat([batch["targets"]["heart_rate"] for batch in batches])

@@ -5,8 +5,8 @@
 The published way, written out: every frame as RGB in memory, and for each frame and region a polygon drawn as a mask
 and the mean under it. It is given the zoo's landmarks for nothing, so that its means are the definition that the
 zoo's are held against, and its time is decoding and masks alone; the zoo's holds everything, finding the face too.
-Whole-pixel masks jump at their edges as the head moves; 'polygon areas' weighs edge pixels by the area that a polygon
-covers, which is the definition without that noise.
+Whole-pixel masks jump at their edges as the head moves, so that the two agree only roughly; benchmarks/regions.py holds
+the means against the definition without that noise, by area.
 Both run in processes of their own, one thread each; pin them to a core with `taskset -c 0`.
 """
 
@@ -46,8 +46,8 @@ def ours(clip: Path, out: Path, crop_size: int | None) -> None:
     )
 
 
-def masks(clip: Path, out: Path, placed: Path, fine: int = 1) -> None:
-    """Child: the published way, at the landmarks of `placed`; `fine` > 1 weighs edge pixels by their covered area."""
+def masks(clip: Path, out: Path, placed: Path) -> None:
+    """Child: the published way, at the landmarks of `placed`."""
     import av
     import cv2
 
@@ -66,25 +66,17 @@ def masks(clip: Path, out: Path, placed: Path, fine: int = 1) -> None:
     for number, (frame, transform) in enumerate(zip(frames, similarity(known["landmarks"]), strict=True)):
         for region, polygon in enumerate(polygons):
             points = polygon @ transform[:, :2].T + transform[:, 2]
-            traces[region, :, number] = _mean(frame, points, fine) / 255
+            traces[region, :, number] = _mean(frame, points) / 255
     np.savez(out, times=known["times"], traces=traces, report=json.dumps(_report(start, cpu, known["times"][-1])))
 
 
-def _mean(frame: np.ndarray, points: np.ndarray, fine: int) -> np.ndarray:
+def _mean(frame: np.ndarray, points: np.ndarray) -> np.ndarray:
     """Mean RGB under a polygon."""
     import cv2
 
-    if fine == 1:
-        mask = np.zeros(frame.shape[:2], np.uint8)
-        cv2.fillPoly(mask, [np.round((points - 0.5) * 16).astype(np.int32)], 1, shift=4)
-        return frame[mask == 1].mean(axis=0)
-    x0, y0 = np.maximum(points.min(0).astype(int) - 1, 0).tolist()
-    x1, y1 = (points.max(0).astype(int) + 2).tolist()
-    part = frame[y0:y1, x0:x1].astype(np.float64)
-    mask = np.zeros((fine * part.shape[0], fine * part.shape[1]), np.float32)
-    cv2.fillPoly(mask, [np.round(((points - (x0, y0)) * fine - 0.5) * 256).astype(np.int32)], 1.0, shift=8)
-    covered = cv2.resize(mask, part.shape[1::-1], interpolation=cv2.INTER_AREA)[..., None]
-    return (part * covered).sum((0, 1)) / covered.sum()
+    mask = np.zeros(frame.shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round((points - 0.5) * 16).astype(np.int32)], 1, shift=4)
+    return frame[mask == 1].mean(axis=0)
 
 
 def _report(start: float, cpu: float, seconds: float) -> dict[str, float]:
@@ -148,7 +140,6 @@ def main() -> None:
                 ("traces", "ours", 0),
                 ("traces + crops 72x72", "ours", 72),
                 ("polygon masks", "masks", None),
-                ("polygon areas", "areas", None),
             ):
                 argument = Path(folder) / "traces.npz" if extra is None else extra
                 out = Path(folder) / f"{name.replace('+', '').replace(' ', '_')}.npz"
@@ -158,8 +149,7 @@ def main() -> None:
                     best[name] = run
         reports = {name: run["report"] for name, run in best.items()}
         result = {"clip": str(clip), **reports}
-        for name in ("polygon masks", "polygon areas"):
-            result[f"against {name}"] = agreement(best["traces"], best[name])
+        result["against polygon masks"] = agreement(best["traces"], best["polygon masks"])
     result["speed_ratio"] = reports["polygon masks"]["wall_s"] / reports["traces"]["wall_s"]
     if options.json:
         print(json.dumps(result, indent=2))
@@ -170,15 +160,10 @@ def main() -> None:
     stages = ", ".join(f"{stage} {seconds:.2f} s" for stage, seconds in reports["traces"]["stages_s"].items())
     print(f"stages of the first row: {stages}")
     print(f"traces are {result['speed_ratio']:.1f} times as fast as polygon masks")
-    for name in ("polygon masks", "polygon areas"):
-        found = result[f"against {name}"]
-        listed = ", ".join(f"{region} {r:.4f}" for region, r in found["r_by_region"].items())
-        print(f"against {name}: r of the lowest channel, {BAND[0]}-{BAND[1]} Hz: {listed}")
-        print(
-            "    heart rate by POS on 'face', zoo and {}: {:.2f} and {:.2f} per minute".format(
-                name, *found["heart_rates"]
-            )
-        )
+    found = result["against polygon masks"]
+    listed = ", ".join(f"{region} {r:.4f}" for region, r in found["r_by_region"].items())
+    print(f"against polygon masks: r of the lowest channel, {BAND[0]}-{BAND[1]} Hz: {listed}")
+    print("    heart rate by POS on 'face', zoo and masks: {:.2f} and {:.2f} per minute".format(*found["heart_rates"]))
 
 
 def _drawn(folder: Path) -> Path:
@@ -194,6 +179,6 @@ if __name__ == "__main__":
         if role == "ours":
             ours(Path(source), Path(target), int(extra) or None)
         else:
-            masks(Path(source), Path(target), Path(extra), fine=8 if role == "areas" else 1)
+            masks(Path(source), Path(target), Path(extra))
     else:
         main()

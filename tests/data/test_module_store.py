@@ -56,7 +56,9 @@ def test_a_store_gives_the_windows_that_memory_gives(root: Path, tmp_path: Path)
 def test_crops_come_from_the_store_too(root: Path, tmp_path: Path) -> None:
     clip = Clip(30, size=16)
     direct, stored = batches(of(root, input=clip)), batches(of(root, input=clip, store=str(tmp_path)))
-    assert torch.equal(direct[0]["input"], stored[0]["input"])
+    assert torch.equal(direct[0]["input"], stored[0]["input"]) and stored[0]["input"].dtype == torch.uint8
+    data = of(root, input=clip)
+    assert data.on_after_batch_transfer(stored[0])["input"].equal(direct[0]["input"].float() * (1 / 255))
 
 
 def test_workers_give_what_this_process_gives(root: Path, tmp_path: Path) -> None:

@@ -119,6 +119,8 @@ class Augmented:
 def augment(sample: Sample, input: Input, settings: Augmentation, rng: np.random.Generator) -> Sample:
     """One window, changed: `input.frames` long, from a sample of `source_input` length."""
     sample = cast(Sample, {**sample})
+    if sample["input"].dtype == np.uint8:
+        sample["input"] = np.multiply(sample["input"], np.float32(1 / 255), dtype=np.float32)
     if settings.dropped_frames:
         sample["input"] = drop_frames(sample["input"], settings.dropped_frames, rng, axis=1 if _clip(input) else -1)
     if isinstance(input, Clip):

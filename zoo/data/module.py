@@ -285,6 +285,12 @@ class VitalsDataModule(L.LightningDataModule):
     def test_dataloader(self) -> DataLoader[Any]:
         return self._loader("test")
 
+    def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int = 0) -> dict[str, Any]:
+        """Bytes to 0..1 on the model's device."""
+        if batch["input"].dtype == torch.uint8:
+            batch["input"] = batch["input"].float() * (1 / 255)
+        return batch
+
     def _loader(self, stage: Stage, **options: Any) -> DataLoader[Any]:
         return DataLoader(
             ConcatDataset([windows for windows, _ in self._stages[stage]]),
