@@ -1,8 +1,12 @@
-"""Speed, memory and size of `zoo prepare` on one video: `python benchmarks/prepare.py VIDEO [--copies 4] [--longer 4]`.
+"""Speed, memory and size of `zoo prepare` on one video: `python benchmarks/prepare.py VIDEO [--copies 16]`.
 
-Each measurement is a process of its own. One worker is held to one core; memory is the peak of the process and its
-children, of the video as it is and of one `--longer` times as long (its packets repeated, nothing is encoded anew).
-Size is compared with float64 arrays of the same crops, as toolboxes store them.
+Each measurement is a whole command in a process of its own, start-up included, so there must be some minutes of video
+(copies of the one) for the speed of two workers to show. One worker is held to one core, two are to two. Beside them
+stands what the machine itself gives: two commands of one worker each, held to a core each, that share the work by
+`--shard`; two workers cannot be faster than those.
+Memory is the peak of the process and its children, of the video as it is and of one `--longer` times as long (its
+packets repeated, nothing is encoded anew). Size is compared with float64 arrays of the same crops, as toolboxes store
+them.
 """
 
 from __future__ import annotations
@@ -21,19 +25,35 @@ import h5py
 RUN = "import sys; from zoo.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
-def prepare(data: Path, out: Path, workers: int, *more: str, cores: int) -> tuple[float, float, float]:
-    """Seconds, seconds of processor time, and peak resident MB of the largest process."""
+def begin(data: Path, out: Path, workers: int, cores: list[int], *more: str) -> subprocess.Popen[bytes]:
+    """Start `zoo prepare` on some cores."""
     command = [sys.executable, "-c", RUN, "prepare", "--data", "folder", "--root", str(data), "--out", str(out)]
-    allowed = sorted(os.sched_getaffinity(0))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    start = time.perf_counter()
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.Popen([*command, "--workers", str(workers), *more], stdout=subprocess.DEVNULL, env=environment)
-    os.sched_setaffinity(process.pid, allowed[:cores])
+    os.sched_setaffinity(process.pid, cores)
+    return process
+
+
+def prepare(data: Path, out: Path, workers: int, *more: str) -> tuple[float, float, float]:
+    """Seconds, seconds of processor time, and peak resident MB of the largest process; as many cores as workers."""
+    start = time.perf_counter()
+    process = begin(data, out, workers, sorted(os.sched_getaffinity(0))[:workers], *more)
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit("zoo prepare failed")
     peak = max(usage.ru_maxrss, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
     return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, peak / 1024
+
+
+def side_by_side(data: Path, out: Path, *more: str) -> float:
+    """Seconds of two commands that share the work, one worker and one core each."""
+    start = time.perf_counter()
+    cores = sorted(os.sched_getaffinity(0))
+    both = [begin(data, out, 1, [cores[i]], "--shard", f"{i + 1}/2", *more) for i in range(2)]
+    states = [process.wait() for process in both]
+    if any(states):
+        raise SystemExit("zoo prepare failed")
+    return time.perf_counter() - start
 
 
 def repeat(video: Path, path: Path, times: int) -> Path:
@@ -76,28 +96,30 @@ def folder(place: Path, video: Path, copies: int) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("video", type=Path)
-    parser.add_argument("--copies", type=int, default=4)
+    parser.add_argument("--copies", type=int, default=16)
     parser.add_argument("--longer", type=int, default=4)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
-        start = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import zoo.commands.prepare"], check=True)
-        idle = time.perf_counter() - start
+        if len(os.sched_getaffinity(0)) < 2:
+            raise SystemExit("this measurement needs two cores")
         data = folder(place / "data", args.video, args.copies)
-        print(f"start-up of the program {idle:.1f} s, left out below")
         for name, more in {"traces": (), "crops 72x72": ("--regions", "none", "--crop", "72")}.items():
             taken = {}
             for workers in (1, 2):
                 out = place / f"{name}{workers}"
-                wall, processor, memory = prepare(data, out, workers, *more, cores=workers)
-                taken[workers] = wall - idle
+                taken[workers], processor, memory = prepare(data, out, workers, *more)
                 length = seconds_of(out)
                 print(
-                    f"{name}, {workers} worker(s) on {workers} core(s): {length / taken[workers]:.1f} x real time "
-                    f"({length / (processor - idle):.1f} a second of processor time), peak {memory:.0f} MB"
+                    f"{name}, {workers} worker(s) on {workers} core(s): {taken[workers]:.1f} s, "
+                    f"{length / taken[workers]:.1f} x real time ({length / processor:.1f} a second of processor "
+                    f"time), peak {memory:.0f} MB"
                 )
-            print(f"{name}: 2 workers are {taken[1] / taken[2]:.2f} times as fast as 1")
+            limit = taken[1] / side_by_side(data, place / f"{name} both", *more)
+            print(
+                f"{name}: 2 workers are {taken[1] / taken[2]:.2f} times as fast as 1; two commands side by side are "
+                f"{limit:.2f} times"
+            )
             if "crop" in name:
                 show_size(place / f"{name}1")
         long = folder(place / "long", repeat(args.video, place / "long.mp4", args.longer), 1)

@@ -93,9 +93,7 @@ def main() -> None:
     results = {str(clip.relative_to(args.folder)): measure(clip, args.seconds) for clip in clips}
     show("r of the zoo's means with the definition", results, "r_by_region")
     for name, found in results.items():
-        text = (
-            "{:24} heart rate {:.2f}, by the definition {:.2f}; {zoo_s:.2f} and {definition_s:.1f} s of CPU"
-        )
+        text = "{:24} heart rate {:.2f}, by the definition {:.2f}; {zoo_s:.2f} and {definition_s:.1f} s of CPU"
         print(text.format(name, *found["heart_rates"], **found))
     show("r of 8-bit RGB under the same polygons with the definition", results, "rounded")
     if args.json:

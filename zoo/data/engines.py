@@ -87,6 +87,8 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 
 def _begin() -> None:
     """End with the parent, even where it is killed; leave the other cores to the other workers."""
+    # read by numpy's and onnxruntime's libraries when they are loaded, and by the decoder
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     import cv2
 
     cv2.setNumThreads(1)

@@ -80,7 +80,8 @@ def prepare_store(
     found: dict[str, Outcome] = {}
     # what another run was making is waited for when all else is done
     for wait in (False, True):
-        remaining = [r for r in recordings if r.name not in found]
+        # the longest first, so that at the end no worker waits for another's
+        remaining = sorted((r for r in recordings if r.name not in found), key=_size, reverse=True)
         for recording, result in each(partial(task, wait=wait), remaining, workers, engine):
             outcome = Outcome(recording.name, "failed", result, recording.video) if isinstance(result, str) else result
             if outcome.state == "full":
@@ -93,6 +94,10 @@ def prepare_store(
                 if done:
                     done(outcome)
     return [found[recording.name] for recording in recordings]
+
+
+def _size(recording: Recording) -> int:
+    return recording.video.stat().st_size if recording.video.is_file() else 0
 
 
 def prepare_one(

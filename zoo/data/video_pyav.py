@@ -59,7 +59,7 @@ def _video(path: Path, container: Any) -> Video:
             f"'{path}' has pictures of {stream.width}x{stream.height}: "
             f"the limit is {MAX_PIXELS // 10**6} megapixels, so make it smaller."
         )
-    stream.codec_context.thread_count = min(4, _cores())
+    stream.codec_context.thread_count = min(4, _threads())
     stream.codec_context.thread_type = "AUTO"
     rate = stream.average_rate or stream.guessed_rate
     fps = float(rate) if rate else 30.0
@@ -81,7 +81,11 @@ def _video(path: Path, container: Any) -> Video:
     )
 
 
-def _cores() -> int:
+def _threads() -> int:
+    """As many as this process is told to use, as workers and cluster tasks are, else one for each of its cores."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdigit():
+        return max(int(told), 1)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
