@@ -86,7 +86,7 @@ def behave(body: Circulation, times: np.ndarray, motion: str, strength: float, r
     mouth = np.zeros_like(times)
     if motion in ("talking", "restless"):
         mouth = _speech(rng, times) * (0.4 + 0.6 * strength)
-        pitch, y = pitch + 0.015 * mouth * rng.uniform(-1, 1), y - 0.01 * mouth
+        pitch, y = pitch + 0.006 * mouth * rng.uniform(-1, 1), y - 0.004 * mouth
     smiles = ramps(times, *_events(rng, seconds, 12.0 / calm**0.5, 0.5, 4.0), rise=0.5)
     return Behaviour(
         yaw=yaw,

@@ -27,7 +27,8 @@ class Scene:
         makeup: share of the skin that a foundation hides.
         exposure: brightness. balance: gains of R, G, B. gamma: exponent of the camera's curve against sRGB.
         specular: share of light that the skin mirrors. slope: change of light along a move of the head.
-        noise, colour_noise: of a pixel's brightness and colour, grey levels. blur: of the noise, pixels.
+        noise, colour_noise: of a pixel's brightness and colour, grey levels. blur: of the noise, pixels, which
+            weakens it.
         memory: correlation of the noise from frame to frame. mottle: slow noise of patches, grey levels in the pulse
             band.
         background: seed of the room's picture.
@@ -89,11 +90,11 @@ def draw_scene(rng: np.random.Generator, hard: float = 1.0, size: tuple[int, int
         gamma=float(rng.uniform(0.85, 1.2)),
         specular=float(rng.uniform(0.02, 0.16)),
         slope=float(rng.normal(0.0, 0.12)),
-        noise=float(np.exp(rng.uniform(np.log(0.7), np.log(2.2 + 1.3 * hard)))),
-        colour_noise=float(rng.uniform(0.3, 0.9)),
+        noise=float(np.exp(rng.uniform(np.log(0.6), np.log(1.6 + 1.2 * hard)))),
+        colour_noise=float(rng.uniform(0.2, 0.9)),
         blur=float(rng.choice((0.0, 0.5, 0.8, 1.2))),
         memory=float(rng.choice((0.0, 0.35, 0.65), p=(0.5, 0.3, 0.2))),
-        mottle=float(hard * np.exp(rng.uniform(np.log(0.01), np.log(0.15)))),
+        mottle=float(hard * np.exp(rng.uniform(np.log(0.01), np.log(0.12)))),
         background=int(rng.integers(2**31)),
     )
 
