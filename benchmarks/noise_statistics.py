@@ -2,10 +2,10 @@
 
     python benchmarks/noise_statistics.py --real UBFC_FOLDER --out DIR
 
-Over 20 s of each clip, in the 16 x 16 pixel blocks (H.264's macroblocks) that lie on the face: the spread of block means
-in three bands for Y, U, V and R, G, B (median over blocks), the share of blocks whose luma does not change from one
-frame to the next, how far key frames jump, and the part of the face's mean that follows the contact PPG. `--real` is a
-folder in the layout of UBFC-rPPG; simulated clips are rendered into DIR/simulated, unless they are there. DIR gets
+Over 20 s of each clip, in the 16 x 16 pixel blocks (H.264's macroblocks) that lie on the face: the spread of block
+means in three bands for Y, U, V and R, G, B (median over blocks), the share of blocks whose luma does not change from
+one frame to the next, how far key frames jump, and the part of the face's mean that follows the contact PPG. `--real`
+is a folder in the layout of UBFC-rPPG; simulated clips are rendered into DIR/simulated, unless they are there. DIR gets
 noise.json, noise.md and noise.png.
 """
 
