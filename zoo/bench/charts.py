@@ -13,6 +13,8 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 20, 34, 52
 OFFSETS = (4, 16, -8, 28, -20, 40, -32, 52, -44)
 COLOURS = ("#2563a8", "#c2571a", "#2e7d4f", "#8a4fa3", "#b0304b", "#6b6b2a")
 ROW = 30
+# points of one name that are nearer share it
+NEAR = 60
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str) -> str:
     parts.append(f'<polyline points="{line}" fill="none" stroke="#999" stroke-dasharray="4 3"/>')
     largest = max((point.size for point in points), default=0.0) or 1.0
     taken = [(x - 6, y + 4, x + 6) for x, y in map(at, points)]
+    named: list[tuple[str, float, float]] = []
     for point in sorted(points, key=lambda p: -p.size):
         x, y = at(point)
         radius = 4 + 12 * math.sqrt(max(point.size, 0.0) / largest)
@@ -63,7 +66,7 @@ def scatter(points: Sequence[Point], x_title: str, y_title: str) -> str:
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" fill-opacity="0.55" '
             f'stroke="{colour}"><title>{escape(point.name)} ({escape(point.group)})</title></circle>'
         )
-        parts.append(_label(point.name, x, y, radius, taken))
+        parts.append(_label(point.name, x, y, radius, taken, named))
     parts += [
         f'<rect x="{LEFT + 100 * i}" y="8" width="10" height="10" fill="{COLOURS[i % len(COLOURS)]}"/>'
         f'<text x="{LEFT + 15 + 100 * i}" y="17">{escape(_short(group, 14))}</text>'
@@ -127,10 +130,21 @@ def _axes(low: float, high: float, top: float, x_title: str, y_title: str) -> li
     return parts
 
 
-def _label(name: str, x: float, y: float, radius: float, taken: list[tuple[float, float, float]]) -> str:
+def _label(
+    name: str,
+    x: float,
+    y: float,
+    radius: float,
+    taken: list[tuple[float, float, float]],
+    named: list[tuple[str, float, float]],
+) -> str:
     """The name beside its mark, where it covers no other."""
     text = _short(name, 24)
     width = 6.2 * len(text)
+    if any(said == text and math.hypot(x - at, y - height) < NEAR for said, at, height in named):
+        # the same model in another runtime beside it: colours tell them apart
+        return ""
+    named.append((text, x, y))
     left = x + radius + 3
     if left + width > WIDTH:
         left = x - radius - 3 - width

@@ -103,6 +103,8 @@ def _changed(args: argparse.Namespace) -> Suite:
             raise UsageError("--clip is for the whole pipeline: add --suite pipeline.")
         changes["clip"] = args.clip
     jetson = args.device == "jetson"
+    if suite.kind != "models" and args.device != "cpu":
+        raise UsageError(f"A suite of kind {suite.kind} is measured on the CPU: leave out --device {args.device}.")
     if not jetson and (args.host or args.port or args.ssh_option or args.fp16):
         raise UsageError("--host, --port, --ssh-option and --fp16 are for a board: add --device jetson.")
     if jetson and args.data:
@@ -116,6 +118,12 @@ def _changed(args: argparse.Namespace) -> Suite:
     return replace(suite, **changes)
 
 
+def _steps(suite: Suite, models: int, jetson: bool) -> int:
+    """Jobs of a run, about: only trained models are scored."""
+    timings = models * len(suite.runtimes) * suite.processes
+    return models if jetson else timings + (models if suite.kind == "models" else 0)
+
+
 def _measure(suite: Suite, args: argparse.Namespace) -> dict[str, Any]:
     from zoo.bench.run import choose, run_suite
     from zoo.progress import bar
@@ -127,7 +135,7 @@ def _measure(suite: Suite, args: argparse.Namespace) -> dict[str, Any]:
             return run_published(suite, args.suite, args.threads, each=lambda row: advance(1))
     models = len(choose(suite.models))
     jetson = args.device == "jetson"
-    steps = models if jetson else models * len(suite.runtimes) * suite.processes
+    steps = _steps(suite, models, jetson)
     with bar(steps, f"{models} models") as advance:
         if jetson:
             from zoo.bench.jetson.remote import Shell

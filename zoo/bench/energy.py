@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
+import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
 POWERCAP = Path("/sys/class/powercap")
+NVML = "libnvidia-ml.so.1"
 
 
 def counter(device: str) -> Callable[[], float] | None:
     """A function that gives joules since some moment, or None where nothing can be read."""
-    return _nvml(int(device.partition(":")[2] or 0)) if device.startswith("cuda") else rapl()
+    return nvml(int(device.partition(":")[2] or 0)) if device.startswith("cuda") else rapl()
 
 
 def rapl(root: Path = POWERCAP) -> Callable[[], float] | None:
@@ -37,15 +38,25 @@ def rapl(root: Path = POWERCAP) -> Callable[[], float] | None:
     return read
 
 
-def _nvml(index: int) -> Callable[[], float] | None:
+def nvml(index: int) -> Callable[[], float] | None:
+    """Joules of one graphics card since its driver was loaded.
+
+    The driver's own library is called: it is there wherever a card is, and three functions are no reason for a package.
+    The card is found by torch's UUID, since torch and the driver count cards in their own ways.
+    """
+    import torch
+
     try:
-        nvml = importlib.import_module("pynvml")
-    except ImportError:
+        library = ctypes.CDLL(NVML)
+        uuid = f"GPU-{torch.cuda.get_device_properties(index).uuid}".encode()
+    except (OSError, AttributeError, RuntimeError, AssertionError):
         return None
-    try:
-        nvml.nvmlInit()
-        handle = nvml.nvmlDeviceGetHandleByIndex(index)
-        nvml.nvmlDeviceGetTotalEnergyConsumption(handle)
-    except nvml.NVMLError:
+    handle, millijoules = ctypes.c_void_p(), ctypes.c_ulonglong()
+
+    def read() -> float | None:
+        failed = library.nvmlDeviceGetTotalEnergyConsumption(handle, ctypes.byref(millijoules))
+        return None if failed else millijoules.value / 1e3
+
+    if library.nvmlInit_v2() or library.nvmlDeviceGetHandleByUUID(uuid, ctypes.byref(handle)) or read() is None:
         return None
-    return lambda: nvml.nvmlDeviceGetTotalEnergyConsumption(handle) / 1e3
+    return lambda: read() or 0.0

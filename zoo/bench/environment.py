@@ -16,6 +16,7 @@ PACKAGES = (
     "onnx",
     "onnxruntime",
     "openvino",
+    "tensorrt",
     "av",
     "opencv-python-headless",
 )
@@ -23,9 +24,15 @@ PACKAGES = (
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_int8", "asimd", "bf16", "i8mm")
 
 
-def environment() -> dict[str, Any]:
-    """Machine, versions and load, as plain values."""
+def environment(device: str = "cpu") -> dict[str, Any]:
+    """Machine, versions and load, as plain values; with a CUDA device, what it is too."""
+    card = {}
+    if device.startswith("cuda"):
+        from zoo.bench.cuda import describe
+
+        card = describe(device)
     return {
+        **card,
         "cpu": _cpu(),
         "features": _features(),
         "cores": os.cpu_count(),

@@ -182,6 +182,7 @@ def _sha256(model: str) -> str | None:
     if model.endswith((".ckpt", ".safetensors")):
         return hashlib.sha256(Path(model).read_bytes()).hexdigest()
     known = checkpoints.cards()
-    paths = [Path(model)] if model.endswith(".json") else [known[model]] if model in known else list(known.values())
-    cards = [checkpoints.read_card(path) for path in paths]
-    return next((card.sha256 for card in cards if len(paths) == 1 or card.model == model), None)
+    if model.endswith(".json") or model in known:
+        return checkpoints.read_card(Path(model) if model.endswith(".json") else known[model]).sha256
+    cards = (checkpoints.read_card(path) for path in known.values())
+    return next((card.sha256 for card in cards if card.model == model), None)

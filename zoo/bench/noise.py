@@ -26,12 +26,6 @@ def pin(threads: int) -> list[int]:
     return sorted(cores)
 
 
-def unpin(cores: list[int]) -> None:
-    """Let this process run on all cores again."""
-    if cores:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-
-
 class Watch:
     """Others' share of some cores from now on.
 

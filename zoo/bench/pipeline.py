@@ -25,6 +25,7 @@ def pipeline(job: dict[str, Any]) -> dict[str, Any]:
     cores = noise.pin(job["threads"])
     import cv2
 
+    from zoo.export.runtime import OnnxRunner
     from zoo.prediction.runner import open_runner
     from zoo.prediction.video import predict
 
@@ -33,7 +34,7 @@ def pipeline(job: dict[str, Any]) -> dict[str, Any]:
         import torch
 
         torch.set_num_threads(job["threads"])
-    runner: Any = _onnx_runner(Path(job["path"]), job["threads"]) if job["path"] else open_runner(job["model"])
+    runner: Any = OnnxRunner(Path(job["path"]), job["threads"]) if job["path"] else open_runner(job["model"])
     started = time.time() - job["born"]
     watch, begun = noise.Watch(cores), time.perf_counter()
     result = predict(job["clip"], runner)
@@ -51,12 +52,6 @@ def pipeline(job: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _onnx_runner(path: Path, threads: int) -> Any:
-    from zoo.export.runtime import OnnxRunner
-
-    return OnnxRunner(path, threads)
-
-
 def run_pipeline(
     suite: Suite, name: str, threads: int = 1, each: Callable[[dict[str, Any]], None] = lambda row: None
 ) -> dict[str, Any]:
@@ -66,6 +61,8 @@ def run_pipeline(
         UsageError: a runtime that `zoo predict` does not have, or no such clip.
     """
     from zoo.bench.run import choose, doubts, new_report
+    from zoo.bench.workers import run_job
+    from zoo.signals.classical import METHODS
 
     if unknown := set(suite.runtimes) - set(RUNTIMES):
         raise UsageError(f"The pipeline runs in {' and '.join(RUNTIMES)}, not in {', '.join(sorted(unknown))}.")
@@ -78,12 +75,15 @@ def run_pipeline(
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as folder:
         try:
             clip = suite.clip or _drawn(Path(folder), suite.clip_s)
-            files: dict[str, dict[str, Any]] = {}
+            files = _files(suite, [model for model, runtime in plan if runtime == "onnx"], threads, Path(folder))
             for round_ in range(suite.processes):
                 for model, runtime in plan if round_ % 2 == 0 else plan[::-1]:
                     runs = found.setdefault((model, runtime), [])
                     if round_ == 0 or runs[-1]["state"] == "ok":
-                        runs.append(_once(suite, model, runtime, threads, clip, Path(folder), files))
+                        file = files[model] if runtime == "onnx" else {"state": "ok", "path": ""}
+                        job = {"task": "pipeline", "model": model, "runtime": runtime, "path": file.get("path"),
+                               "clip": clip, "threads": threads, "torch": model not in METHODS}  # fmt: skip
+                        runs.append(run_job(job, suite.limit_s) if file["state"] == "ok" else file)
                     each(runs[-1])
         except KeyboardInterrupt:
             report["interrupted"] = True
@@ -92,29 +92,24 @@ def run_pipeline(
     return report
 
 
-def _once(
-    suite: Suite, model: str, runtime: str, threads: int, clip: str, folder: Path, files: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    from zoo.bench.run import run_job
+def _files(suite: Suite, models: list[str], threads: int, folder: Path) -> dict[str, dict[str, Any]]:
+    """Each model's exported file as its `path`, or `state` failed and the `reason`."""
     from zoo.bench.runtimes import WHOLE
-    from zoo.signals.classical import METHODS
+    from zoo.bench.workers import run_untimed
 
-    path = model if model.endswith(".onnx") else ""
-    if runtime == "onnx" and not path:
-        place = folder / str(len(files))
-        if model not in files:
-            place.mkdir()
-            facts = {"task": "facts", "model": model, "options": {}, "folder": str(place), "threads": threads,
-                     "batch": 1, "lookahead": False, "runtimes": ["onnx"]}  # fmt: skip
-            files[model] = {**run_job(facts, suite.limit_s), "path": str(place / WHOLE)}
-        known = files[model]
-        reason = known.get("reason") or known.get("not_exported", {}).get("whole")
-        if reason:
-            return {"state": "failed", "reason": reason}
-        path = known["path"]
-    job = {"task": "pipeline", "model": model, "runtime": runtime, "path": path, "clip": clip, "threads": threads,
-           "torch": model not in METHODS}  # fmt: skip
-    return run_job(job, suite.limit_s)
+    made = {model: folder / str(number) for number, model in enumerate(models) if not model.endswith(".onnx")}
+    for place in made.values():
+        place.mkdir()
+    jobs = [
+        {"task": "facts", "model": model, "options": {}, "folder": str(place), "threads": threads, "batch": 1,
+         "lookahead": False, "runtimes": ["onnx"]}
+        for model, place in made.items()
+    ]  # fmt: skip
+    files = {model: {"state": "ok", "path": model} for model in models if model not in made}
+    for (model, place), facts in zip(made.items(), run_untimed(jobs, suite.limit_s), strict=True):
+        reason = facts.get("reason") or facts["not_exported"].get("whole")
+        files[model] = {"state": "failed", "reason": reason} if reason else {"state": "ok", "path": str(place / WHOLE)}
+    return files
 
 
 def _row(model: str, runtime: str, runs: list[dict[str, Any]]) -> dict[str, Any]:

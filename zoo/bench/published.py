@@ -1,17 +1,20 @@
-"""The published tables of cost beside the same figures of this zoo, and why they differ."""
+"""Published tables of cost beside the same figures of this zoo, and why they differ."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from typing import Any
 
-from zoo.bench.run import Case, Each, new_report, run_cases
+from zoo import registry
+from zoo.bench.run import Case, Each, count_cases, new_report, run_cases
 from zoo.bench.suite import Suite
 
-FRAMES = 180  # of system D's counts
-CLIP_S = 20.0  # of system A
 MEGA = 1e6
+# what must be timed; all else is counted
+TIMED = ("seconds_20", "ms_per_second", "frames")
+PIPELINE = "pipeline"
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,15 @@ class Published:
     """One published figure.
 
     Args:
-        system: of the overview of systems, A to D.
+        system: whose: of the overview of systems, A to D, or the field's others.
         what: the figure.
         value: as published, in `unit`.
         model, options: ours.
         key: of a measured row; `scale` brings it to `unit`.
         over: ours is the ratio of this model's figure to that of `model`.
         why: what makes them differ, or what else should be known.
-        runtime: that is measured.
+        runtime: that is measured; `pipeline` is the way from frames to outputs in ONNX Runtime.
+        eager: the same published figure in eager torch, where this is another runtime's.
     """
 
     system: str
@@ -40,95 +44,100 @@ class Published:
     scale: float = 1.0
     over: str = ""
     runtime: str = "torch"
+    eager: float | None = None
 
 
-_D = {"frames": FRAMES}
-TABLE: tuple[Published, ...] = (
-    Published("A", "size, MCD-rPPG network", 3.9, "MB", "fpn1d_multitask", "size_bytes", "without biomarkers it is the "
-              "published network: 792,769 parameters of 4 bytes; the paper counts in MiB or rounds up",
-              {"targets": []}, 1e-6),
-    Published("A", "size, PhysFormer", 28.4, "MB", "physformer", "size_bytes", "7.38 M parameters of 4 bytes are "
-              "29.5 MB, or 28.2 MiB", {}, 1e-6),
-    Published("A", "size, POS", 0.0, "MB", "pos", "size_bytes", "nothing is learned", {}, 1e-6),
-    Published("A", "CPU time of a 20 s clip, MCD-rPPG network", 0.15, "s", "fpn1d_multitask", "seconds_20", "theirs "
-              "holds the features, on another machine, with the data loader timed; ours is the model from region "
-              "means on, one thread: see the suite pipeline for the whole way", {"targets": []}),
-    Published("A", "CPU time of a 20 s clip, POS", 0.26, "s", "pos", "seconds_20", "theirs is a loop over windows with "
-              "the features; ours is one pass over region means"),
-    Published("A", "CPU time of a 20 s clip, PhysFormer", 0.93, "s", "physformer", "seconds_20", "another machine and "
-              "number of threads; ours is one thread, preparation included"),
-    Published("B", "parameters, teacher", 795_811, "", "can_teacher", "network_parameters", "the same network"),
-    Published("B", "parameters, student", 24_769, "", "can_student", "network_parameters", "the same network"),
-    Published("B", "teacher over student, time", 10.0, "x", "can_student", "ms_per_second", "theirs is the whole "
-              "pipeline on a Jetson Nano, face detection included; ours is the networks alone in ONNX Runtime",
-              {}, 1.0, "can_teacher", "onnx"),
-    Published("C", "window, PhysNet on a phone", 90, "frames", "physnet", "frames", "3 x 90 x 80 x 80, as published; "
-              "ours is its time and size at that window", {"frames": 90, "size": 80}),
-    Published("D", "parameters, two-stream attention", 0.24, "M", "mobilenet_attention", "network_parameters", "the "
-              "paper does not give its regressor's widths: the nearest MobileNetV3 that fits its totals", {}, 1e-6),
-    Published("D", "'GFLOPs', two-stream attention", 28.77, "GMAC", "mobilenet_attention", "macs", "published counts "
-              "are multiply-accumulates of 180 frames; at 36x36, since its layer table costs 94.5 GMAC at 72x72",
-              _D, 1e-9),
-    Published("D", "parameters, TS-CAN", 2.23, "M", "tscan", "network_parameters", "the same network",
-              {"size": 72}, 1e-6),
-    Published("D", "'GFLOPs', TS-CAN", 40.89, "GMAC", "tscan", "macs", "multiply-accumulates of 180 frames of 72x72",
-              {**_D, "size": 72}, 1e-9),
-    Published("D", "parameters, ResNet-18", 11.69, "M", "resnet18", "network_parameters", "theirs includes a layer of "
-              "1000 classes; one output leaves 11,177,025", {}, 1e-6),
-    Published("D", "'GFLOPs', ResNet-18", 41.75, "GMAC", "resnet18", "macs", "multiply-accumulates of 180 frames of "
-              "72x72; a layer of 1000 classes adds 0.092 and batch norm counted twice 0.098, which gives theirs",
-              {**_D, "size": 72}, 1e-9),
-    Published("D", "parameters, PhysFormer", 7.38, "M", "physformer", "network_parameters", "the same network",
-              {}, 1e-6),
-    Published("D", "'GFLOPs', PhysFormer", 35.32, "GMAC", "physformer", "macs", "theirs cannot be reproduced: ours is "
-              "160 frames of 128x128", {}, 1e-9),
-)  # fmt: skip
+Measured = Mapping[tuple[str, str, str], dict[str, Any]]
+
+
+def entries(table: str) -> tuple[Published, ...]:
+    """The figures of a table, `systems` or `peers`; those of plugins that are not installed are left out."""
+    module = import_module({"systems": "zoo.bench.published_systems", "peers": "zoo.bench.published_peers"}[table])
+    known = registry.entries("model")
+    return tuple(entry for entry in module.TABLE if entry.model in known)
 
 
 def run_published(suite: Suite, name: str, threads: int = 1, each: Each = lambda row: None) -> dict[str, Any]:
-    """Measure what the tables need; a report whose rows are `system`, `what`, `published`, `ours`, `ratio`, `why`.
+    """Measure what a table needs; a report whose rows are `system`, `what`, `published`, `ours`, `ratio`, `why`.
 
     The measured rows themselves are in `measured`.
     """
     report = new_report(suite, name, "cpu", threads)
+    table = entries(suite.table)
     measured: dict[tuple[str, str, str], dict[str, Any]] = {}
-    counting = replace(suite, processes=1, min_runs=1, max_runs=1, warmup=0, seconds=0.0)
-    for part, entries in _groups().items():
-        timed, runtime = part
-        settings = replace(suite if timed else counting, runtimes=[runtime], accuracy=False, lookahead=False)
-        part_report = run_cases(settings, name, entries, "cpu", threads, each)
-        for row in part_report["rows"]:
-            measured[row["model"], str(row["options"]), runtime] = row
-        report["interrupted"] |= part_report["interrupted"]
-        if report["interrupted"]:
-            break
-        report.setdefault("doubts", []).extend(part_report["doubts"] if timed else [])
+    report["doubts"] = []
+    untimed = replace(suite, accuracy=False, lookahead=False)
+    try:
+        for runtimes, cases in _timed(table):
+            part = run_cases(replace(untimed, runtimes=list(runtimes)), name, cases, "cpu", threads, each)
+            _take(part, report, measured)
+        for row in count_cases(untimed, _counted(table, measured), threads, each):
+            measured[row["model"], str(row["options"]), ""] = row
+        whole = list(dict.fromkeys(entry.model for entry in table if entry.runtime == PIPELINE))
+        if whole and not report["interrupted"]:
+            _take(_pipeline(suite, name, whole, threads, each), report, measured)
+    except KeyboardInterrupt:
+        report["interrupted"] = True
     report["measured"] = list(measured.values())
-    report["rows"] = [row for entry in TABLE if (row := _row(entry, measured)) is not None]
+    report["rows"] = [one for entry in table if (one := _row(entry, measured)) is not None]
     return report
 
 
-def _timed(entry: Published) -> bool:
-    return entry.key in ("seconds_20", "ms_per_second", "frames")
+def _take(part: dict[str, Any], report: dict[str, Any], measured: dict[tuple[str, str, str], dict[str, Any]]) -> None:
+    """Put a part's rows to the others; an interrupted part ends the run."""
+    for row in part["rows"]:
+        measured[row["model"], str(row.get("options", {})), row["runtime"]] = row
+    report["doubts"] += part["doubts"]
+    if part["interrupted"]:
+        raise KeyboardInterrupt
 
 
-def _groups() -> dict[tuple[bool, str], list[Case]]:
-    """Cases by whether they are timed, and runtime; each once."""
-    groups: dict[tuple[bool, str], list[Case]] = {}
-    for timed in (True, False):
-        for entry in TABLE:
-            if _timed(entry) is timed:
-                known = [case for (_, runtime), cases in groups.items() if runtime == entry.runtime for case in cases]
-                for model in filter(None, (entry.model, entry.over)):
-                    case = Case(model, dict(entry.options))
-                    if case not in known:
-                        groups.setdefault((timed, entry.runtime), []).append(case)
-    return groups
+def _pipeline(suite: Suite, name: str, models: list[str], threads: int, each: Each) -> dict[str, Any]:
+    from zoo.bench.pipeline import run_pipeline
+
+    whole = replace(suite, kind="pipeline", models=models, runtimes=["onnx"])
+    part = run_pipeline(whole, name, threads, each)
+    part["rows"] = [{**row, "runtime": PIPELINE} for row in part["rows"]]
+    return part
 
 
-def _row(entry: Published, measured: Mapping[tuple[str, str, str], dict[str, Any]]) -> dict[str, Any] | None:
-    key = str(dict(entry.options)), entry.runtime
-    rows = [measured.get((model, *key)) for model in filter(None, (entry.over, entry.model))]
+def _timed(table: Iterable[Published]) -> list[tuple[tuple[str, ...], list[Case]]]:
+    """Cases that are timed, by the runtimes that they are timed in: those of the same runtimes take turns."""
+    wanted: dict[tuple[str, str], tuple[Case, dict[str, None]]] = {}
+    for entry in table:
+        if entry.key in TIMED:
+            for model in filter(None, (entry.model, entry.over)):
+                case = Case(model, dict(entry.options))
+                wanted.setdefault((model, str(case.options)), (case, {}))[1][entry.runtime] = None
+    groups: dict[tuple[str, ...], list[Case]] = {}
+    for case, runtimes in wanted.values():
+        groups.setdefault(tuple(runtimes), []).append(case)
+    return list(groups.items())
+
+
+def _counted(table: Iterable[Published], measured: Measured) -> list[Case]:
+    """Cases of which only facts are wanted, and that nothing has told yet."""
+    known = {(model, options) for model, options, _ in measured}
+    cases = {
+        (entry.model, str(dict(entry.options))): Case(entry.model, dict(entry.options))
+        for entry in table
+        if entry.key not in TIMED and entry.runtime != PIPELINE
+    }
+    return [case for key, case in cases.items() if key not in known]
+
+
+def _find(measured: Measured, model: str, options: str, runtime: str) -> dict[str, Any] | None:
+    """The row of a runtime; for a fact, any row of the same model."""
+    if runtime:
+        return measured.get((model, options, runtime))
+    rows = [row for (one, said, _), row in measured.items() if (one, said) == (model, options)]
+    return min(rows, key=lambda row: row["state"] != "ok", default=None)
+
+
+def _row(entry: Published, measured: Measured) -> dict[str, Any] | None:
+    options = str(dict(entry.options))
+    runtime = entry.runtime if entry.key in TIMED or entry.runtime == PIPELINE else ""
+    rows = [_find(measured, model, options, runtime) for model in filter(None, (entry.over, entry.model))]
     unit = f" {entry.unit}" if entry.unit else ""
     number = f"{entry.value:,.0f}" if float(entry.value).is_integer() else f"{entry.value:g}"
     row = {"system": entry.system, "what": entry.what, "published": number + unit, "unit": entry.unit,
@@ -147,12 +156,17 @@ def _row(entry: Published, measured: Mapping[tuple[str, str, str], dict[str, Any
     if entry.over:
         macs = found[0]["macs"] / found[1]["macs"]
         row["why"] += f"; the ratio of their multiply-accumulates is {macs:.2f}"
+    if entry.eager and (eager := measured.get((entry.model, options, "torch"), {})).get("state") == "ok":
+        times = f"{entry.eager / entry.value:.1f} times as long there, {_figure(eager, entry.key) / ours:.1f} here"
+        row["why"] = f"eager torch takes {times}"
     ratio = f"{ours / entry.value:.3f}" if entry.value else ""
     return {**row, "state": "ok", "ours": shown + unit, "ratio": ratio, "figure": ours}
 
 
 _FIGURES: dict[str, Callable[[dict[str, Any]], float]] = {
-    "seconds_20": lambda row: row["ms_per_second"] * CLIP_S / 1e3,
+    "seconds_20": lambda row: row["ms_per_second"] * 20 / 1e3,
+    # face and decoding are not in it
+    "features_and_model": lambda row: row["stages_s"]["regions"] + row["stages_s"]["model"],
     "frames": lambda row: row["window_s"] * row["fps"],
 }
 

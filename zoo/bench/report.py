@@ -9,6 +9,7 @@ from typing import Any
 from zoo.bench.charts import Point, scatter, shares
 from zoo.bench.results import COLUMNS, cells, describe_data, naive_row
 from zoo.bench.screen import STAGES, title
+from zoo.bench.sections import sections
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;color:#222;margin:2rem auto;max-width:82rem;padding:0 1rem}
@@ -23,6 +24,7 @@ tr.failed td{color:#999}.note{color:#666;font-size:13px}
 .charts{display:flex;flex-wrap:wrap;gap:1.5rem}figure{margin:0}figcaption{font-size:13px;color:#666}
 code{background:#f3f3f3;padding:.1rem .3rem;overflow-wrap:anywhere}svg{max-width:100%;height:auto}
 """
+NO_WEIGHTS_MB = 0.01
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 
 
@@ -82,37 +84,36 @@ def _models(report: dict[str, Any]) -> str:
     lines = [(cells(row), row["state"] != "ok") for row in rows]
     naive = naive_row(rows)
     if naive:
-        empty = [""] * (len(COLUMNS) - 3)
-        lines.append((["naive (median of others)", *empty, f"{naive[0]:.2f}", f"{100 * naive[1]:.0f} %"], False))
+        lines.append((naive, False))
     note = (
-        f"Accuracy on {describe_data(report['data'])}. Latency of one window, the model alone; ± is half of the 95 % "
-        "interval over processes; ms/s is milliseconds a second of video; start-up counts the interpreter; * marks "
-        "operators that no counter knows."
+        f"Accuracy on {describe_data(report['data'])}, with its 95 % interval over people. Latency of one window, the "
+        "model alone; ± is half of the 95 % interval over processes; ms/s is milliseconds a second of video; start-up "
+        "counts the interpreter; * marks operators that no counter knows."
     )
-    return (
-        f"{_pareto(rows)}<h2>Figures</h2>{_table(list(COLUMNS), lines)}<p class=note>{_text(note)}</p>"
-        f"{_precision(rows)}{_throughput(rows)}"
+    rest = "".join(
+        f"<h2>{_text(one.title)}</h2>{_table(one.header, [(line, False) for line in one.lines], one.words)}"
+        f"<p class=note>{_text(one.note)}</p>"
+        for one in sections(rows)
     )
+    return f"{_pareto(rows)}<h2>Figures</h2>{_table(list(COLUMNS), lines)}<p class=note>{_text(note)}</p>{rest}"
 
 
 def _pareto(rows: Sequence[dict[str, Any]]) -> str:
     measured = [row for row in rows if row["state"] == "ok" and row.get("ms_per_second", 0) > 0]
     scored = [row for row in measured if "heart_rate_mae" in row.get("worth", {})]
+    sized = [row for row in measured if row.get("size_bytes") is not None]
+    slow, large, wrong = "ms of work a second of video", "MB of weights", "heart-rate error, 1/min"
     figures = []
     if scored:
-        figures.append((_points(scored, "ms_per_second", "error"), "ms of work a second of video",
-                        "heart-rate error, 1/min", "Accuracy over latency; marks by size"))  # fmt: skip
-        sized = [row for row in scored if row.get("size_bytes")]
-        if sized:
-            figures.append((_points(sized, "size_bytes", "error"), "MB", "heart-rate error, 1/min",
-                            "Accuracy over size; marks by size"))  # fmt: skip
-    heavy = [row for row in measured if row.get("size_bytes")]
-    if heavy:
-        figures.append((_points(heavy, "ms_per_second", "size_bytes"), "ms of work a second of video", "MB",
-                        "Size over latency, untrained models too"))  # fmt: skip
+        naive = scored[0]["worth"].get("heart_rate_naive_mae")
+        beside = f"; the naive predictor's error is {naive:.1f}" if naive is not None else ""
+        figures.append((_points(scored, "ms_per_second", "error"), slow, wrong, f"Accuracy over latency{beside}"))
+        figures.append((_points(scored, "size_bytes", "error"), large, wrong, f"Accuracy over size{beside}"))
+    if sized:
+        figures.append((_points(sized, "ms_per_second", "size_bytes"), slow, large, "Size over latency, untrained too"))
     drawn = "".join(
-        f"<figure>{scatter(points, x, y)}<figcaption>{_text(caption)}; the dashed line joins those that nothing beats."
-        "</figcaption></figure>"
+        f"<figure>{scatter(points, x, y)}<figcaption>{_text(caption)}. Marks by size; the dashed line joins those that "
+        "nothing beats.</figcaption></figure>"
         for points, x, y, caption in figures
     )
     return f'<h2>Trade-offs</h2><div class="charts">{drawn}</div>' if drawn else ""
@@ -122,42 +123,13 @@ def _points(rows: Sequence[dict[str, Any]], x: str, y: str) -> list[Point]:
     def value(row: dict[str, Any], key: str) -> float:
         if key == "error":
             return float(row["worth"]["heart_rate_mae"])
-        return float(row[key]) / (1e6 if key == "size_bytes" else 1.0)
+        # a method without weights stands at the logarithmic axis's left end
+        return max(float(row[key] or 0) / 1e6, NO_WEIGHTS_MB) if key == "size_bytes" else float(row[key])
 
     return [
         Point(row["model"], row.get("runtime", ""), value(row, x), value(row, y), row.get("size_bytes") or 0.0)
         for row in rows
     ]
-
-
-def _precision(rows: Sequence[dict[str, Any]]) -> str:
-    lines = []
-    for row in rows:
-        parity = row.get("parity")
-        if row["state"] == "ok" and isinstance(parity, dict) and row.get("runtime") != "torch":
-            change = parity.get("heart_rate_change")
-            lines.append(
-                ([row["model"], row["runtime"], f"{parity.get('waveform_r', float('nan')):.5f}",
-                  "" if change is None else f"{change:.2f}", f"{parity['error']:.1e}"], False)
-            )  # fmt: skip
-    if not lines:
-        return ""
-    header = ["model", "runtime", "waveform r", "heart-rate change 1/min", "largest relative error"]
-    return f"<h2>Agreement with torch in fp32, on a simulated window</h2>{_table(header, lines)}"
-
-
-def _throughput(rows: Sequence[dict[str, Any]]) -> str:
-    measured = [row for row in rows if row.get("throughput")]
-    if not measured:
-        return ""
-    batches = sorted({int(batch) for row in measured for batch in row["throughput"]})
-    lines = [
-        ([row["model"], row["runtime"],
-          *(f"{row['throughput'][str(b)]:.1f}" if str(b) in row["throughput"] else "" for b in batches)], False)
-        for row in measured
-    ]  # fmt: skip
-    header = ["model", "runtime", *(f"batch {batch}" for batch in batches)]
-    return f"<h2>Windows a second</h2>{_table(header, lines)}"
 
 
 def _pipeline(report: dict[str, Any]) -> str:

@@ -23,7 +23,9 @@ CSV_COLUMNS = (
     *("size_bytes", "file_bytes", "window_s", "start_s", "first_ms", "p50_ms", "p50_low_ms", "p50_high_ms", "p90_ms"),
     *("p99_ms", "runs", "processes", "ms_per_second", "ms_per_second_at_hop", "first_reading_s", "lookahead_s"),
     *("peak_memory_bytes", "energy_j", "others", "spread", "overhead_ms", "waveform_r", "heart_rate_change"),
-    *("heart_rate_mae", "heart_rate_within_3", "heart_rate_naive_mae", "heart_rate_naive_within_3", "ppg_r"),
+    *("heart_rate_mae", "heart_rate_mae_low", "heart_rate_mae_high", "heart_rate_within_3", "heart_rate_naive_mae"),
+    *("heart_rate_naive_within_3", "heart_rate_skill", "ppg_r", "device_p50_ms", "peak_device_memory_bytes"),
+    *("uncounted", "simulated", "weights_sha256"),
 )
 PIPELINE_COLUMNS = (
     *("model", "runtime", "device", "state", "reason", "clip_s", "wall_s", "wall_low_s", "wall_high_s"),
@@ -108,7 +110,8 @@ def keep(folder: Path, report: dict[str, Any]) -> list[Path]:
     """Write one file for each runtime of a report: `SUITE_DEVICE_RUNTIME_VERSION.json`."""
     folder.mkdir(parents=True, exist_ok=True)
     version = report["environment"].get("versions", {}).get("rppg-zoo", "0")
-    device = f"{report['device']}-{report['environment'].get('cpu', '')}"
+    machine = report["environment"]
+    device = f"{report['device']}-{machine.get('gpu') or machine.get('cpu', '')}"
     paths = []
     for runtime in dict.fromkeys(row.get("runtime", "all") for row in report["rows"]):
         rows = [row for row in report["rows"] if row.get("runtime", "all") == runtime]
@@ -139,8 +142,9 @@ def read_all(places: Sequence[Path]) -> list[tuple[Path, dict[str, Any]]]:
 Format = Callable[[dict[str, Any]], str]
 
 
-def _number(key: str, form: str, scale: float = 1.0) -> Format:
-    return lambda row: "" if row.get(key) is None else format(row[key] * scale, form)
+def number(key: str, form: str, scale: float = 1.0) -> Format:
+    """What shows `row[key] * scale`; nothing where the row has none."""
+    return lambda row: "" if row.get(key) is None else format(row[key] * scale if scale != 1.0 else row[key], form)
 
 
 def _worth(key: str, form: str, scale: float = 1.0, unit: str = "") -> Format:
@@ -148,14 +152,25 @@ def _worth(key: str, form: str, scale: float = 1.0, unit: str = "") -> Format:
 
 
 def _macs(row: dict[str, Any]) -> str:
-    return _number("macs", ",.1f", 1e-6)(row) + ("*" if row.get("uncounted") else "")
+    return number("macs", ",.1f", 1e-6)(row) + ("*" if row.get("uncounted") else "")
 
 
 def _accuracy(row: dict[str, Any]) -> str:
-    return _worth("heart_rate_mae", ".2f")(row) or ("" if row.get("trained", True) else "untrained")
+    """Heart rate's error with its interval; an untrained model is marked, and has none."""
+    worth = row.get("worth", {})
+    if "heart_rate_mae" not in worth:
+        return "" if row.get("trained", True) else "untrained"
+    between = interval(worth)
+    return f"{worth['heart_rate_mae']:.2f}" + (f" ({between})" if between else "")
 
 
-def _interval(row: dict[str, Any]) -> str:
+def interval(worth: dict[str, Any]) -> str:
+    """Ends of the 95 % interval over people of the heart rate's error; nothing where there is none."""
+    ends = [worth.get(f"heart_rate_mae_{end}") for end in ("low", "high")]
+    return "" if None in ends else f"{ends[0]:.2f}-{ends[1]:.2f}"
+
+
+def _half_interval(row: dict[str, Any]) -> str:
     """Half of the interval in per cent of the figure."""
     if row.get("p50_high_ms") is None or not row.get("p50_ms"):
         return ""
@@ -165,18 +180,19 @@ def _interval(row: dict[str, Any]) -> str:
 COLUMNS: dict[str, Format] = {
     "model": lambda row: row["model"],
     "runtime": lambda row: row.get("runtime", ""),
-    "params M": _number("parameters", ".3f", 1e-6),
+    "params M": number("parameters", ".3f", 1e-6),
     "MMAC": _macs,
-    "MB": _number("size_bytes", ".2f", 1e-6),
-    "p50 ms": _number("p50_ms", ".2f"),
-    "±": _interval,
-    "p99 ms": _number("p99_ms", ".2f"),
-    "cold ms": _number("first_ms", ".1f"),
-    "ms/s": _number("ms_per_second", ".3f"),
-    "peak MB": _number("peak_memory_bytes", ".0f", 1e-6),
-    "start s": _number("start_s", ".2f"),
+    "MB": number("size_bytes", ".2f", 1e-6),
+    "p50 ms": number("p50_ms", ".2f"),
+    "±": _half_interval,
+    "p99 ms": number("p99_ms", ".2f"),
+    "cold ms": number("first_ms", ".1f"),
+    "ms/s": number("ms_per_second", ".3f"),
+    "peak MB": number("peak_memory_bytes", ".0f", 1e-6),
+    "start s": number("start_s", ".2f"),
     "HR MAE": _accuracy,
     "within 3": _worth("heart_rate_within_3", ".0f", 100, " %"),
+    "wave r": _worth("ppg_r", ".2f"),
 }
 
 
@@ -187,13 +203,14 @@ def cells(row: dict[str, Any]) -> list[str]:
     return [form(row) for form in COLUMNS.values()]
 
 
-def naive_row(rows: Sequence[dict[str, Any]]) -> tuple[float, float] | None:
-    """Heart-rate MAE and share within 3 of the naive predictor, from the first row that has them."""
-    for row in rows:
-        worth = row.get("worth", {})
-        if "heart_rate_naive_mae" in worth:
-            return worth["heart_rate_naive_mae"], worth["heart_rate_naive_within_3"]
-    return None
+def naive_row(rows: Sequence[dict[str, Any]]) -> list[str] | None:
+    """The naive predictor's line in the order of `COLUMNS`, from the first row that was scored beside it."""
+    worth = next((row["worth"] for row in rows if "heart_rate_naive_mae" in row.get("worth", {})), None)
+    if worth is None:
+        return None
+    said = {"model": "naive (median)", "HR MAE": f"{worth['heart_rate_naive_mae']:.2f}",
+            "within 3": f"{100 * worth['heart_rate_naive_within_3']:.0f} %"}  # fmt: skip
+    return [said.get(name, "") for name in COLUMNS]
 
 
 def describe_data(data: dict[str, Any]) -> str:

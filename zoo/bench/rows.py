@@ -15,13 +15,16 @@ from zoo.bench.statistics import centre
 LARGEST_SPREAD = 0.10
 
 
-def combine(facts: dict[str, Any], runs: Sequence[dict[str, Any]], batch: int) -> dict[str, Any]:
+def combine(
+    facts: dict[str, Any], runs: Sequence[dict[str, Any]], batch: int, worth: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """A row of one model in one runtime.
 
     Args:
         facts: of the model; its `state` may be failed.
         runs: of its processes; the first that failed makes the row fail.
         batch: windows a call.
+        worth: what scoring found; where that failed, the row keeps its timings and says so.
     """
     shown = {key: value for key, value in facts.items() if key not in ("forms", "free", "not_exported")}
     broken = next((part for part in (facts, *runs) if part["state"] != "ok"), None)
@@ -40,15 +43,22 @@ def combine(facts: dict[str, Any], runs: Sequence[dict[str, Any]], batch: int) -
         # a window must have been seen whole, then computed
         "first_reading_s": window + row["p50_ms"] / 1e3,
         "probe_ms": _median(runs, "probe_ms"),
+        "probes_ms": [run["probe_ms"] for run in runs],
         "overhead_ms": _median(runs, "overhead_ms"),
         "pinned": [run["pinned"] for run in runs],
         "parity": first["parity"],
         **noise([run["others"] for run in runs], [run["samples_ms"] for run in runs]),
     }
-    for key in ("energy_j", "peak_device_memory_bytes"):
+    for key in ("energy_j", "device_p50_ms", "peak_device_memory_bytes"):
         if key in first:
             row[key] = _median(runs, key)
-    return {**row, **{key: first[key] for key in ("throughput", "worth") if key in first}}
+    if "throughput" in first:
+        row["throughput"] = first["throughput"]
+    if worth is not None and worth["state"] == "ok":
+        row |= {key: worth[key] for key in ("worth", "simulated")}
+    elif worth is not None:
+        row["doubts"].append(f"its accuracy was not measured: {worth['reason']}")
+    return row
 
 
 def timings(samples: Sequence[Sequence[float]]) -> dict[str, Any]:

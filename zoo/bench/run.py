@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
+import shlex
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -21,9 +18,9 @@ from zoo.bench.results import SCHEMA
 from zoo.bench.rows import combine
 from zoo.bench.runtimes import RUNTIMES, check_runtimes, why_not
 from zoo.bench.suite import Suite
+from zoo.bench.workers import run_job, run_untimed
 from zoo.errors import DeviceError, UsageError
 
-OUT_OF_MEMORY = 9
 Each = Callable[[dict[str, Any]], None]
 
 
@@ -81,9 +78,9 @@ def new_report(suite: Suite, name: str, device: str, threads: int) -> dict[str, 
         "device": device,
         "threads": threads,
         "data": suite.data,
-        "command": "zoo " + " ".join(sys.argv[1:]),
+        "command": shlex.join(["zoo", *sys.argv[1:]]),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "environment": environment(),
+        "environment": environment(device),
         "interrupted": False,
         "rows": [],
     }
@@ -96,7 +93,7 @@ def run_suite(
 
     Args:
         threads: processor threads a model may use.
-        each: called with every process's result.
+        each: called after every job, with a timing's result or an empty one.
 
     Returns:
         A report: `schema`, `suite`, `kind`, `device`, `threads`, `environment`, `data`, `command`, `rows`. Ctrl-C ends
@@ -109,17 +106,19 @@ def run_suite(
 def run_cases(
     suite: Suite, name: str, cases: Sequence[Case], device: str = "cpu", threads: int = 1, each: Each = lambda row: None
 ) -> dict[str, Any]:
-    """Measure cases in rounds: one process of each in turn, the next round in the other direction.
+    """Collect facts, time in rounds, then score.
 
-    A drift of the machine's speed then meets all alike, and a row's processes are spread over the whole run.
+    A round is one fresh process of each case in turn, the next goes in the other direction: a drift of the machine's
+    speed meets all alike, and a row's processes are spread over the whole run.
     """
     report = new_report(suite, name, device, threads)
     runtimes = check_runtimes(suite.runtimes)
     known: list[dict[str, Any]] = []
     found: dict[tuple[int, str], list[dict[str, Any]]] = {}
+    worths: dict[tuple[int, str], dict[str, Any]] = {}
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as folder:
         try:
-            known = _all_facts(suite, cases, runtimes, device, threads, Path(folder))
+            known = _facts(suite, cases, runtimes, device, threads, Path(folder), each)
             for round_ in range(suite.processes):
                 order = list(enumerate(cases))
                 for number, case in order if round_ % 2 == 0 else order[::-1]:
@@ -129,11 +128,13 @@ def run_cases(
                         if round_ == 0 or runs[-1]["state"] == "ok":
                             runs.append(_timing(suite, case, known[number], runtime, device, threads, place, round_))
                         each(runs[-1])
+            if suite.accuracy:
+                worths = _worths(suite, cases, known, found, device, threads, Path(folder), each)
         except KeyboardInterrupt:
             report["interrupted"] = True
     for (number, runtime), runs in found.items():
         if runs:
-            row = combine(known[number], runs, suite.batch)
+            row = combine(known[number], runs, suite.batch, worths.get((number, runtime)))
             report["rows"].append(
                 {"model": cases[number].model, "options": dict(cases[number].options), "runtime": runtime,
                  "device": device, **row}
@@ -143,6 +144,18 @@ def run_cases(
     report["seconds"] = time.time() - datetime.fromisoformat(report["started"]).timestamp()
     report["doubts"] = list(doubts(report["rows"]))
     return report
+
+
+def count_cases(
+    suite: Suite, cases: Sequence[Case], threads: int = 1, each: Each = lambda row: None
+) -> list[dict[str, Any]]:
+    """Facts of cases, nothing timed: rows with `model`, `options`, `state`, and parameters, operations and size."""
+    with tempfile.TemporaryDirectory(prefix="zoo-bench-") as folder:
+        known = _facts(suite, cases, [], "cpu", threads, Path(folder), each)
+    return [
+        {"model": case.model, "options": dict(case.options), "runtime": "", **row}
+        for case, row in zip(cases, known, strict=True)
+    ]
 
 
 def doubts(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
@@ -159,31 +172,47 @@ def doubts(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
         yield "One process a row: its interval says nothing about the next process (--processes 5)."
 
 
-def _all_facts(
-    suite: Suite, cases: Sequence[Case], runtimes: Sequence[str], device: str, threads: int, folder: Path
+def _facts(
+    suite: Suite,
+    cases: Sequence[Case],
+    runtimes: Sequence[str],
+    device: str,
+    threads: int,
+    folder: Path,
+    each: Each = lambda row: None,
 ) -> list[dict[str, Any]]:
-    """Facts of all cases, several processes at a time: none of them is timed, and nothing is timed meanwhile."""
-
-    def facts(numbered: tuple[int, Case]) -> dict[str, Any]:
-        place = folder / str(numbered[0])
+    """Facts of all cases, before anything is timed."""
+    jobs = []
+    for number, case in enumerate(cases):
+        place = folder / str(number)
         place.mkdir()
-        return _facts(suite, numbered[1], runtimes, device, threads, place)
-
-    with ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // threads)) as pool:
-        try:
-            return list(pool.map(facts, enumerate(cases)))
-        except KeyboardInterrupt:
-            pool.shutdown(cancel_futures=True)
-            raise
+        jobs.append(
+            {"task": "facts", "model": case.model, "options": dict(case.options), "folder": str(place),
+             "threads": threads, "batch": suite.batch, "lookahead": suite.lookahead,
+             "runtimes": [name for name in runtimes if why_not(name, device) is None]}
+        )  # fmt: skip
+    return run_untimed(jobs, suite.limit_s, lambda: each({}))
 
 
-def _facts(suite: Suite, case: Case, runtimes: Sequence[str], device: str, threads: int, place: Path) -> dict[str, Any]:
-    job = {
-        "task": "facts", "model": case.model, "options": dict(case.options), "folder": str(place), "threads": threads,
-        "batch": suite.batch, "lookahead": suite.lookahead,
-        "runtimes": [name for name in runtimes if why_not(name, device) is None],
-    }  # fmt: skip
-    return run_job(job, suite.limit_s)
+def _worths(
+    suite: Suite,
+    cases: Sequence[Case],
+    known: Sequence[dict[str, Any]],
+    found: dict[tuple[int, str], list[dict[str, Any]]],
+    device: str,
+    threads: int,
+    folder: Path,
+    each: Each,
+) -> dict[tuple[int, str], dict[str, Any]]:
+    """What trained models are worth in each runtime that they ran in, when nothing is timed any more."""
+    keys = [key for key, runs in found.items() if known[key[0]].get("trained") and runs[-1]["state"] == "ok"]
+    jobs = [
+        {"task": "worth", "model": cases[number].model, "options": dict(cases[number].options),
+         "folder": str(folder / str(number)), "facts": known[number], "runtime": runtime, "device": device,
+         "threads": threads, "batch": suite.batch, "data": suite.data}
+        for number, runtime in keys
+    ]  # fmt: skip
+    return dict(zip(keys, run_untimed(jobs, suite.limit_s, lambda: each({})), strict=True))
 
 
 def _timing(
@@ -197,41 +226,8 @@ def _timing(
         return {"state": "failed", "reason": reason}
     job = {
         "task": "timing", "model": case.model, "options": dict(case.options), "folder": str(place), "facts": facts,
-        "runtime": runtime, "device": device, "threads": threads, "extras": round_ == 0, "accuracy": suite.accuracy,
-        **{key: getattr(suite, key) for key in ("batch", "warmup", "min_runs", "max_runs", "seconds", "data")},
+        "runtime": runtime, "device": device, "threads": threads, "extras": round_ == 0,
+        **{key: getattr(suite, key) for key in ("batch", "warmup", "min_runs", "max_runs", "seconds")},
         "batches": suite.batches,
     }  # fmt: skip
     return run_job(job, suite.limit_s)
-
-
-def run_job(job: dict[str, Any], limit_s: float) -> dict[str, Any]:
-    """Do a job of `zoo.bench.worker` in a fresh process; a crash is a result."""
-    threads = str(job["threads"])
-    environ = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), threads)}
-    try:
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "zoo.bench.worker"],
-            input=json.dumps({**job, "born": time.time()}),
-            capture_output=True,
-            text=True,
-            env=environ,
-            timeout=limit_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return {"state": "failed", "reason": f"took longer than {limit_s:.0f} s"}
-    try:
-        row: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        return {"state": "failed", "reason": _death(done)}
-    return row
-
-
-def _death(done: subprocess.CompletedProcess[str]) -> str:
-    lines = done.stderr.strip().splitlines()
-    if done.returncode < 0:
-        hint = " (out of memory?)" if -done.returncode == OUT_OF_MEMORY else ""
-        died = f"was killed by signal {-done.returncode}{hint}"
-    else:
-        died = f"ended with {done.returncode}"
-    return f"its process {died}: {lines[-1] if lines else 'it said nothing'}"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.bench.results import COLUMNS, cells, describe_data, naive_row
+from zoo.bench.sections import sections
 
 STAGES = ("decode", "face", "regions", "model", "rates", "other")
 
@@ -15,7 +16,7 @@ def show(report: dict[str, Any]) -> None:
     from rich.console import Console
 
     # a table cut off at the edge of a narrow terminal would hide figures
-    console = Console(width=max(Console().width, 168))
+    console = Console(width=max(Console().width, 184))
     kind = report.get("kind", "models")
     {"pipeline": _pipeline, "published": _published}.get(kind, _models)(report, console)
     for row in report["rows"]:
@@ -29,7 +30,8 @@ def show(report: dict[str, Any]) -> None:
 def title(report: dict[str, Any]) -> str:
     """Where and by which suite it was measured."""
     machine = report["environment"]
-    return f"{report['device']} ({machine.get('cpu')}), {report['threads']} thread(s), suite {report['suite']}"
+    chip = machine.get("gpu") or machine.get("cpu")
+    return f"{report['device']} ({chip}), {report['threads']} thread(s), suite {report['suite']}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], heading: str, long: bool = False) -> Any:
@@ -48,15 +50,27 @@ def _models(report: dict[str, Any], console: Any) -> None:
     rows = [cells(row) for row in report["rows"]]
     naive = naive_row(report["rows"])
     if naive:
-        empty = [""] * (len(COLUMNS) - 3)
-        rows.append(["naive (median of others)", *empty, f"{naive[0]:.2f}", f"{100 * naive[1]:.0f} %"])
+        rows.append(naive)
     console.print(_table(list(COLUMNS), rows, title(report)))
     console.print(
-        f"accuracy on {describe_data(report['data'])}; latency of one window, model alone, ± 95 % over processes; "
-        "ms/s = milliseconds a second of video; start-up with the interpreter; * = operators left out",
+        f"accuracy on {describe_data(report['data'])}, 95 % interval over people; latency of one window, model alone, "
+        "± 95 % over processes; ms/s = milliseconds a second of video; start-up with the interpreter; "
+        "* = operators left out",
         style="dim",
         markup=False,
     )
+    for section in sections(report["rows"]):
+        if section.title.startswith("Skill"):
+            _skill(section, console)
+
+
+def _skill(section: Any, console: Any) -> None:
+    """A line a model: as columns they would be wider than a terminal."""
+    console.print(section.title, style="italic", markup=False)
+    for model, runtime, *values, mark in section.lines:
+        known = zip(section.header[2:-1], values, strict=True)
+        said = ", ".join(f"{name} {value}" for name, value in known if value)
+        console.print(f"  {model} ({runtime}): {said}{f' ({mark})' if mark else ''}", markup=False)
 
 
 def _pipeline(report: dict[str, Any], console: Any) -> None:

@@ -12,6 +12,7 @@ import yaml
 from zoo.errors import UnknownName, UsageError
 
 Kind = Literal["models", "pipeline", "published"]
+Table = Literal["systems", "peers"]
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,9 @@ class Suite:
     """What to measure and for how long.
 
     Args:
-        kind: `models` (one window, model alone), `pipeline` (a whole clip, from file to rate), or `published` (the
-            published tables beside ours).
+        kind: `models` (one window, model alone), `pipeline` (a whole clip, from file to rate), or `published` (a
+            published table beside ours).
+        table: published: `systems` (those that the zoo brings together) or `peers` (the field's others).
         models: shell patterns of registered models and checkpoints, or names.
         runtimes: how each is run (`zoo.bench.runtimes.RUNTIMES`).
         batch: windows a call.
@@ -37,6 +39,7 @@ class Suite:
     """
 
     kind: Kind = "models"
+    table: Table = "systems"
     models: str | list[str] = "*"
     runtimes: list[str] = field(default_factory=lambda: ["torch"])
     batch: int = 1
@@ -56,6 +59,8 @@ class Suite:
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
             raise UsageError(f"There is no suite of kind '{self.kind}': choose {', '.join(get_args(Kind))}.")
+        if self.table not in get_args(Table):
+            raise UsageError(f"There is no published table '{self.table}': choose {', '.join(get_args(Table))}.")
         for name in ("batch", "min_runs", "max_runs", "processes"):
             if not isinstance(getattr(self, name), int) or getattr(self, name) < 1:
                 raise UsageError(f"A suite's {name} is a whole number of at least 1, not {getattr(self, name)!r}.")

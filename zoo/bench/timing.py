@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from zoo.bench import energy, latency, noise
+from zoo.bench import cuda, energy, latency, noise
 from zoo.bench.facts import INPUT, REFERENCE, load
 from zoo.bench.runtimes import Arrays, Opened, open_runtime
+from zoo.bench.worker import out_of_memory
 
 KEPT = 200
 
 
 def timing(job: dict[str, Any]) -> dict[str, Any]:
-    """Time one runtime; with `job["extras"]` also throughput over batch sizes and accuracy.
+    """Time one runtime; with `job["extras"]` also throughput over batch sizes.
 
     Start-up and peak memory are this process's own, the interpreter included, so a runtime that needs no torch shows
     neither torch's.
@@ -40,7 +41,6 @@ def timing(job: dict[str, Any]) -> dict[str, Any]:
         "first_ms": summary.first,
         "samples_ms": [round(sample, 5) for sample in samples[:KEPT]],
         "others": watch.others(),
-        # before accuracy is measured, which needs memory of its own
         "peak_memory_bytes": latency.peak_memory(),
         "overhead_ms": latency.measure(lambda: None, warmup=1, min_runs=200, max_runs=200, seconds=0)[0].p50,
     }
@@ -48,17 +48,10 @@ def timing(job: dict[str, Any]) -> dict[str, Any]:
         calls = (time.perf_counter() - started) / (summary.p50 / 1e3)
         row["energy_j"] = (joules() - before) / calls / job["batch"]
     if device.startswith("cuda"):
-        import torch
-
-        row["peak_device_memory_bytes"] = torch.cuda.max_memory_allocated()
+        row |= cuda.device_side(lambda: opened.call(raw), summary.runs)
     row["parity"] = _parity(opened, window, dict(np.load(folder / REFERENCE)), shared)
     if job["extras"]:
         row["throughput"] = _throughput(opened, window, job)
-        noise.unpin(cores)
-        if shared["trained"] and job["accuracy"]:
-            from zoo.bench.worth import worth
-
-            row["worth"] = worth(opened, job)
     return row
 
 
@@ -69,7 +62,9 @@ def _throughput(opened: Opened, window: np.ndarray, job: dict[str, Any]) -> dict
         try:
             call = partial(opened.call, opened.feed(np.repeat(window, batch, axis=0)))
             summary, _ = latency.measure(call, opened.synchronise, 1, 3, 20, job["seconds"] / 2)
-        except (MemoryError, RuntimeError):
+        except Exception as error:
+            if not out_of_memory(error):
+                raise
             # larger ones will not fit either
             break
         found[str(batch)] = round(1e3 * batch / summary.p50, 3)

@@ -7,51 +7,66 @@ from pathlib import Path
 from typing import Any
 
 from zoo.bench.facts import load
-from zoo.bench.runtimes import Opened
+from zoo.bench.runtimes import Opened, open_runtime
+
+BATCH = 8
 
 
-def worth(opened: Opened, job: dict[str, Any]) -> dict[str, float]:
-    """Scores on the suite's data by name.
+def worth(job: dict[str, Any]) -> dict[str, Any]:
+    """Score one runtime on the suite's data; its outputs stand in the place of the module's own.
 
-    Args:
-        opened: the runtime; its outputs are scored in the place of the module's own.
+    Returns:
+        `worth`, the scores by name with the heart rate's interval over people, and `simulated`, whether the model was
+        trained on simulated people only.
     """
     import lightning as L
-    import torch
 
+    from zoo.commands._score import Reporter
     from zoo.data.module import VitalsDataModule
-    from zoo.module import Prediction
 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
-    name = job["model"]
+    name, shared, device = job["model"], job["facts"], job["device"]
+    opened = open_runtime(
+        job["runtime"], lambda: load(name, job["options"]), Path(job["folder"]), shared["outputs"], device,
+        job["threads"],
+    )  # fmt: skip
     module = load(_model_of(name) if name.endswith(".onnx") else name, job["options"])
+    module.forward = _forward(opened, module.signals)  # type: ignore[method-assign]
+    data = dict(job["data"])
+    reader, root = data.pop("name"), data.pop("root", None)
+    # a compiled graph, and a file without free axes, are made for one batch size
+    size = BATCH if job["runtime"] in ("torch", "torch-bf16") or "batch" in shared["free"] else job["batch"]
+    windows = VitalsDataModule(reader, root, options=data, input=module.input, workers=0, batch_size=size)
+    reporter = Reporter(name, windows)
+    trainer = L.Trainer(
+        accelerator="gpu" if device.startswith("cuda") else "cpu",
+        devices=[int(device.partition(":")[2] or 0)] if device.startswith("cuda") else 1,
+        callbacks=[reporter],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.test(module, windows, verbose=False)
+    report = reporter.report
+    assert report is not None
+    return {"worth": {key: float(value) for key, value in report.scores.items()}, "simulated": report.simulated}
+
+
+def _forward(opened: Opened, signals: Any) -> Any:
+    import torch
+
+    from zoo.module import Prediction
 
     def forward(raw: Any) -> Prediction:
         found = {
             key: torch.from_numpy(value).to(raw.device)
             for key, value in opened.read(opened.call(opened.feed(raw.cpu().numpy()))).items()
         }
-        waveforms = {key: value for key, value in found.items() if key in module.signals}
+        waveforms = {key: value for key, value in found.items() if key in signals}
         return Prediction(waveforms, {key: value for key, value in found.items() if key not in waveforms})
 
-    if job["runtime"] != "torch":
-        module.forward = forward  # type: ignore[method-assign]
-    data = dict(job["data"])
-    reader, root = data.pop("name"), data.pop("root", None)
-    fixed = job["runtime"] == "openvino" and "batch" not in job["facts"]["free"]
-    # a compiled graph is made for one batch size
-    size = job["batch"] if fixed or job["runtime"] in ("torch-compile", "openvino-bf16") else 8
-    windows = VitalsDataModule(reader, root, options=data, input=module.input, workers=0, batch_size=size)
-    trainer = L.Trainer(
-        accelerator="gpu" if job["device"].startswith("cuda") else "cpu",
-        devices=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    results = trainer.test(module, windows, verbose=False)[0]
-    return {key.removeprefix("test/"): float(value) for key, value in results.items()}
+    return forward
 
 
 def _model_of(path: str) -> str:
