@@ -15,6 +15,8 @@ COLOURS = ("#2563a8", "#c2571a", "#2e7d4f", "#8a4fa3", "#b0304b", "#6b6b2a")
 ROW = 30
 # points of one name that are nearer share it
 NEAR = 60
+# a logarithmic axis that is longer names whole decades only
+MOST_DECADES = 3.5
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,9 @@ def shares(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
 def _axes(low: float, high: float, top: float, x_title: str, y_title: str) -> list[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#555"/>']
+    steps = (1, 2, 5) if high - low < MOST_DECADES else (1,)
     for decade in range(math.floor(low), math.ceil(high) + 1):
-        for step in (1, 2, 5):
+        for step in steps:
             value = step * 10.0**decade
             position = LEFT + (math.log10(value) - low) / (high - low) * (right - LEFT)
             if LEFT - 1 <= position <= right + 1:

@@ -21,7 +21,7 @@ th{border-bottom:2px solid #888;position:sticky;top:0;background:#fff}
 tr.failed td{color:#999}.note{color:#666;font-size:13px}
 .doubt{background:#fff3d6;border-left:4px solid #d9a400;padding:.4rem .8rem;margin:.5rem 0}
 .failure{background:#fdecec;border-left:4px solid #b0304b;padding:.4rem .8rem;margin:.5rem 0}
-.charts{display:flex;flex-wrap:wrap;gap:1.5rem}figure{margin:0}figcaption{font-size:13px;color:#666}
+.charts{display:flex;flex-wrap:wrap;gap:1.5rem}figure{margin:0;max-width:620px}figcaption{font-size:13px;color:#666}
 code{background:#f3f3f3;padding:.1rem .3rem;overflow-wrap:anywhere}svg{max-width:100%;height:auto}
 """
 NO_WEIGHTS_MB = 0.01

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zoo import checkpoints, registry
 from zoo.bench.environment import environment
 from zoo.bench.results import SCHEMA
@@ -116,9 +118,11 @@ def run_cases(
     known: list[dict[str, Any]] = []
     found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     worths: dict[tuple[int, str], dict[str, Any]] = {}
+    clock = [time.time()]
     with tempfile.TemporaryDirectory(prefix="zoo-bench-") as folder:
         try:
             known = _facts(suite, cases, runtimes, device, threads, Path(folder), each)
+            clock.append(time.time())
             for round_ in range(suite.processes):
                 order = list(enumerate(cases))
                 for number, case in order if round_ % 2 == 0 else order[::-1]:
@@ -128,6 +132,7 @@ def run_cases(
                         if round_ == 0 or runs[-1]["state"] == "ok":
                             runs.append(_timing(suite, case, known[number], runtime, device, threads, place, round_))
                         each(runs[-1])
+            clock.append(time.time())
             if suite.accuracy:
                 worths = _worths(suite, cases, known, found, device, threads, Path(folder), each)
         except KeyboardInterrupt:
@@ -141,7 +146,9 @@ def run_cases(
             )  # fmt: skip
     # models stay together, whatever round a row began in
     report["rows"].sort(key=lambda row: [case.model for case in cases].index(row["model"]))
-    report["seconds"] = time.time() - datetime.fromisoformat(report["started"]).timestamp()
+    clock.append(time.time())
+    report["seconds"] = clock[-1] - clock[0]
+    report["phases_s"] = dict(zip(("facts", "timing", "accuracy"), np.diff(clock).round(1).tolist(), strict=False))
     report["doubts"] = list(doubts(report["rows"]))
     return report
 

@@ -67,10 +67,10 @@ def _models(report: dict[str, Any], console: Any) -> None:
 def _skill(section: Any, console: Any) -> None:
     """A line a model: as columns they would be wider than a terminal."""
     console.print(section.title, style="italic", markup=False)
-    for model, runtime, *values, mark in section.lines:
-        known = zip(section.header[2:-1], values, strict=True)
+    for model, runtime, learned, *values in section.lines:
+        known = zip(section.header[3:], values, strict=True)
         said = ", ".join(f"{name} {value}" for name, value in known if value)
-        console.print(f"  {model} ({runtime}): {said}{f' ({mark})' if mark else ''}", markup=False)
+        console.print(f"  {model} ({runtime}; {learned}): {said}", markup=False)
 
 
 def _pipeline(report: dict[str, Any], console: Any) -> None:

@@ -86,10 +86,10 @@ def _rates(rows: Sequence[Row]) -> Section:
 def _biomarkers(rows: Sequence[Row]) -> Section:
     scored = [row for row in rows if row.get("worth")]
     names = [name for name in TARGETS if name != "heart_rate" and any(f"{name}_skill" in r["worth"] for r in scored)]
-    header = ["model", "runtime", *(name.replace("_", " ") for name in names), ""]
+    header = ["model", "runtime", "trained on", *(name.replace("_", " ") for name in names)]
     lines = [
-        [*_names(row), *(number(f"{name}_skill", ".2f")(row["worth"]) for name in names),
-         SIMULATED if row.get("simulated") else ""]
+        [*_names(row), SIMULATED if row.get("simulated") else ", ".join(row.get("trained_on", [])) or "nothing",
+         *(number(f"{name}_skill", ".2f")(row["worth"]) for name in names)]
         for row in scored
         if any(f"{name}_skill" in row["worth"] for name in names)
     ]  # fmt: skip
@@ -97,7 +97,7 @@ def _biomarkers(rows: Sequence[Row]) -> Section:
         "1 is perfect, 0 no better than the naive predictor, below 0 worse. Respiration may be read from the waveform. "
         f"'{SIMULATED}': trained on simulated people only, which says nothing about real ones."
     )
-    return Section("Skill of biomarkers over the naive predictor", header, lines, note)
+    return Section("Skill of biomarkers over the naive predictor", header, lines, note, words=3)
 
 
 def _operations(rows: Sequence[Row]) -> Section:
