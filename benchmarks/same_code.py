@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def main() -> int:
         print("; ".join(failed) or "interrupted: nothing can be said")
         return 1
     runs = parts(report, args.processes)
-    verdicts = [compare(before, after) for before, after in zip(runs, runs[1:], strict=False)]
+    verdicts = [compare(before, after) for before, after in pairwise(runs)]
     slower = [(number, one) for number, pair in enumerate(verdicts) for one in pair if one.verdict == "slower"]
     wrong = len({number for number, _ in slower})
     overhead = {row["model"]: row["overhead_ms"] / row["p50_ms"] for row in report["rows"]}

@@ -3,8 +3,9 @@
 import pytest
 
 from zoo.bench.pipeline import run_pipeline
-from zoo.bench.published import TABLE, _groups, _row
+from zoo.bench.published import _counted, _row, _timed, entries
 from zoo.bench.results import to_csv
+from zoo.bench.runtimes import RUNTIMES
 from zoo.bench.suite import Suite
 from zoo.data.synthetic.videos import write_face_clip
 from zoo.errors import UsageError
@@ -39,18 +40,25 @@ def test_a_clip_without_a_face_is_a_row(tmp_path):
     assert row["state"] == "failed" and "nothing.mp4" in row["reason"]
 
 
-def test_every_published_figure_is_measured_once():
-    cases = [(runtime, case.model, str(case.options)) for (_, runtime), part in _groups().items() for case in part]
-    assert len(cases) == len(set(cases))
-    for entry in TABLE:
-        assert (entry.runtime, entry.model, str(dict(entry.options))) in cases
-    assert {entry.system for entry in TABLE} == {"A", "B", "C", "D"}
+@pytest.mark.parametrize("table", ["systems", "peers"])
+def test_every_published_figure_is_measured_once(table):
+    figures = entries(table)
+    timed = [(runtime, case.model, str(case.options)) for runtimes, part in _timed(figures) for case in part
+             for runtime in runtimes]  # fmt: skip
+    counted = [(case.model, str(case.options)) for case in _counted(figures, {})]
+    assert len(timed) == len(set(timed)) and len(counted) == len(set(counted))
+    for entry in figures:
+        key = entry.model, str(dict(entry.options))
+        assert entry.runtime == "pipeline" or key in counted or (entry.runtime, *key) in timed
+        assert entry.runtime in (*RUNTIMES, "pipeline")
+    systems = {"A", "B", "C", "D"} if table == "systems" else {"peers"}
+    assert {entry.system for entry in figures} == systems
 
 
 def test_published_beside_ours():
-    by_name = {entry.what: entry for entry in TABLE}
+    by_name = {entry.what: entry for entry in entries("systems")}
     teacher = by_name["parameters, teacher"]
-    measured = {("can_teacher", "{}", "torch"): {"state": "ok", "network_parameters": 795_811}}
+    measured = {("can_teacher", "{}", "onnx"): {"state": "ok", "network_parameters": 795_811}}
     row = _row(teacher, measured)
     assert (row["published"], row["ours"], row["ratio"]) == ("795,811", "795,811", "1.000")
     ratio = by_name["teacher over student, time"]
@@ -63,3 +71,17 @@ def test_published_beside_ours():
     measured["can_student", "{}", "onnx"] = {"state": "failed", "reason": "boom"}
     assert _row(ratio, measured)["reason"] == "boom"
     assert _row(ratio, {}) is None
+    whole = by_name["CPU time of a 20 s clip, POS"]
+    stages = {"decode": 9.0, "regions": 0.02, "model": 0.001}
+    row = _row(whole, {("pos", "{}", "pipeline"): {"state": "ok", "stages_s": stages}})
+    assert row["ours"] == "0.021 s" and row["ratio"] == "0.081"
+
+
+def test_a_peers_speed_says_its_ratio_to_eager_torch():
+    entry = next(one for one in entries("peers") if one.what == "PhysNet, 128x72x72: ONNX Runtime")
+    measured = {
+        ("physnet", "{}", runtime): {"state": "ok", "ms_per_second": ms}
+        for runtime, ms in (("torch", 90.0), ("onnx", 45.0))
+    }
+    row = _row(entry, measured)
+    assert row["why"] == "eager torch takes 1.2 times as long there, 2.0 here" and row["ours"] == "45 ms/s"

@@ -3,10 +3,13 @@
 import csv
 import json
 
+import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 
-from zoo.bench import command, run
+from tests.plugins import write_plugin
+from zoo.bench import command, run, workers
 from zoo.bench.results import cells, naive_row, read, write
 from zoo.bench.runtimes import RUNTIMES, check_runtimes, why_not
 from zoo.bench.suite import Suite, load_suite, suites
@@ -30,7 +33,7 @@ def report():
 
 
 def test_every_shipped_suite_parses():
-    assert {"quick", "published", "pipeline"} <= set(suites())
+    assert {"quick", "published", "peers", "pipeline"} <= set(suites())
     for name in suites():
         assert load_suite(name).models
 
@@ -54,7 +57,10 @@ def test_a_classical_method_is_measured_and_scored_in_every_runtime(report):
     # no torch in the process of an exported file
     assert rows["onnx"]["peak_memory_bytes"] < rows["torch"]["peak_memory_bytes"]
     assert rows["onnx"]["start_s"] < rows["torch"]["start_s"]
-    assert naive_row(report["rows"]) is not None
+    worth = rows["onnx"]["worth"]
+    assert worth["heart_rate_mae_low"] <= worth["heart_rate_mae"] <= worth["heart_rate_mae_high"]
+    assert rows["onnx"]["weights_sha256"] is None and not rows["onnx"]["simulated"]
+    assert naive_row(report["rows"])[0] == "naive (median)"
     assert "One process a row" in " ".join(report["doubts"])
 
 
@@ -70,7 +76,7 @@ def test_its_files(report, tmp_path):
 
 def test_an_untrained_model_is_marked_and_gets_no_figure():
     row = {"model": "x", "runtime": "torch", "state": "ok", "trained": False, "parameters": 1, "p50_ms": 1.0}
-    assert cells(row)[-2:] == ["untrained", ""]
+    assert cells(row)[-3:] == ["untrained", "", ""]
 
 
 def test_a_model_that_cannot_run_is_a_row_and_not_the_end(tmp_path):
@@ -82,18 +88,48 @@ def test_a_model_that_cannot_run_is_a_row_and_not_the_end(tmp_path):
     assert not found["interrupted"]
 
 
-def test_a_process_that_dies_or_hangs_is_a_row():
-    row = run.run_job({"task": "facts", "threads": 1}, 0.01)
-    assert row == {"state": "failed", "reason": "took longer than 0 s"}
-    dead = run.subprocess.CompletedProcess([], -9, "", "Killed\n")
-    assert run._death(dead) == "its process was killed by signal 9 (out of memory?): Killed"
+CRASH = """
+import os
+import signal
+
+from zoo.models.pos import POS
+
+PLUGIN_API = 1
 
 
-def test_strange_onnx_files_are_rows(tmp_path):
-    strange = tmp_path / "strange.onnx"
-    strange.write_bytes(b"nothing")
-    (row,) = run.run_suite(Suite(models=[str(strange)], runtimes=["onnx"]), "strange")["rows"]
-    assert row["state"] == "failed" and "not an ONNX file" in row["reason"]
+class Mine(POS):
+    def __init__(self, **options):
+        os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_job_that_is_killed_fails_hangs_or_does_not_fit_is_a_result(tmp_path, monkeypatch):
+    folder = write_plugin(tmp_path / "plugin", "crashing", {"crashing.py": CRASH}, {"crash": "crashing:Mine"})
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    facts = {"task": "facts", "options": {}, "folder": str(tmp_path), "threads": 1, "batch": 1, "lookahead": False,
+             "runtimes": []}  # fmt: skip
+    with workers.Warm(1) as warm:
+        killed = warm.run({**facts, "model": "crash"}, 60)
+        large = warm.run({**facts, "model": "green", "batch": 10**10}, 60)
+        nothing = warm.run({"task": "nothing", "threads": 1}, 60)
+        fine = warm.run({**facts, "model": "green"}, 60)
+    assert killed["reason"].startswith("its process was killed by signal 9 (out of memory?)")
+    assert large["reason"] == "does not fit in memory: use a machine with more, or a smaller batch"
+    assert nothing == {"state": "failed", "reason": "ValueError: there is no task 'nothing'"}
+    assert fine["state"] == "ok" and fine["weights_sha256"] is None
+    assert workers.run_job({"task": "facts", "threads": 1}, 0.01)["reason"] == "took longer than 0 s"
+
+
+def test_strange_onnx_files_are_rows_that_say_why(tmp_path):
+    (tmp_path / "strange.onnx").write_bytes(b"nothing")
+    shape = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 3]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", shape[:1], shape[1:])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.save(made, tmp_path / "theirs.onnx")
+    names = [str(tmp_path / name) for name in ("strange.onnx", "theirs.onnx")]
+    strange, theirs = run.run_suite(Suite(models=names, runtimes=["onnx"]), "strange")["rows"]
+    assert strange["state"] == "failed" and "not an ONNX file" in strange["reason"]
+    assert theirs["state"] == "failed" and "has no metadata of this zoo" in theirs["reason"]
 
 
 def test_ctrl_c_keeps_the_finished_rows(tmp_path):
@@ -102,7 +138,8 @@ def test_ctrl_c_keeps_the_finished_rows(tmp_path):
     done = []
 
     def interrupt(row):
-        done.append(row)
+        # facts are said too, by an empty row
+        done.extend([row] if row else [])
         if len(done) == 2:
             raise KeyboardInterrupt
 
@@ -146,6 +183,9 @@ def test_a_suite_with_an_unknown_key_or_value_names_it(tmp_path):
     path.write_text("models: pos\nbtach: 4\n")
     with pytest.raises(UsageError, match="unknown keys: btach"):
         load_suite(str(path))
+    path.write_text("kind: published\ntable: others\n")
+    with pytest.raises(UsageError, match="no published table 'others'"):
+        load_suite(str(path))
     path.write_text("models: pos\nprocesses: many\n")
     with pytest.raises(UsageError, match="processes is a whole number"):
         load_suite(str(path))
@@ -176,6 +216,7 @@ def test_results_of_another_schema(tmp_path):
         (["--batches", "1,x"], "numbers with commas"),
         (["--clip", "a.mp4"], "add --suite pipeline"),
         (["--threads", "0"], "at least 1"),
+        (["--suite", "published", "--device", "cuda"], "leave out --device cuda"),
     ],
 )
 def test_the_command_refuses(words, says):

@@ -43,8 +43,8 @@ def run_job(job: Job, limit_s: float) -> dict[str, Any]:
 def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     """Do jobs that nothing times, several at once.
 
-    Torch and lightning take seconds to import: a warm process a lane does it once and forks for every job, so that a
-    crash still is a result.
+    Torch and lightning take seconds to import: where a lane does several jobs, a warm process does it once and forks
+    for every job, so that a crash still is a result.
 
     Args:
         jobs: of `zoo.bench.worker`, with the same `threads`.
@@ -56,9 +56,9 @@ def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = 
     threads = jobs[0]["threads"]
     lanes = min(max((os.cpu_count() or 1) // threads, 1), len(jobs))
     with contextlib.ExitStack() as stack:
-        idle: SimpleQueue[_Warm | None] = SimpleQueue()
+        idle: SimpleQueue[Warm | None] = SimpleQueue()
         for _ in range(lanes):
-            idle.put(stack.enter_context(_Warm(threads)) if FORKS else None)
+            idle.put(stack.enter_context(Warm(threads)) if FORKS and len(jobs) > lanes else None)
 
         def work(job: Job) -> dict[str, Any]:
             warm = idle.get()
@@ -76,8 +76,12 @@ def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = 
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-class _Warm:
-    """A process that forks for each job; Ctrl-C in a terminal does not reach it."""
+class Warm:
+    """A process that forks for each job; Ctrl-C in a terminal does not reach it.
+
+    Args:
+        threads: processor threads that a job may use.
+    """
 
     def __init__(self, threads: int) -> None:
         self._closed = False
@@ -91,7 +95,7 @@ class _Warm:
             start_new_session=True,
         )
 
-    def __enter__(self) -> _Warm:
+    def __enter__(self) -> Warm:
         return self
 
     def __exit__(self, *_: object) -> None:
