@@ -1,4 +1,4 @@
-"""Speed, memory and size of `zoo prepare` on one video: `python benchmarks/prepare.py VIDEO [--copies 16]`.
+"""Speed, memory and size of `zoo prepare` on one video: `python benchmarks/prepare.py VIDEO [--copies 24]`.
 
 Each measurement is a whole command in a process of its own, start-up included, so there must be some minutes of video
 (copies of the one) for the speed of two workers to show. One worker is held to one core, two are to two. Beside them
@@ -96,7 +96,7 @@ def folder(place: Path, video: Path, copies: int) -> Path:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("video", type=Path)
-    parser.add_argument("--copies", type=int, default=16)
+    parser.add_argument("--copies", type=int, default=24)
     parser.add_argument("--longer", type=int, default=4)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:

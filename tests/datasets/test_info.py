@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
+import json
 import typing
 from pathlib import Path
 
 import pytest
 
+from tests.datasets.counts import PINNED, READERS, counts
 from zoo import registry
 from zoo.data.recording import DatasetInfo, Listing
 from zoo.errors import DataError
 from zoo.spec import TARGETS, WAVEFORMS
-
-READERS = [name for name, entry in registry.entries("dataset").items() if entry.built_in and name != "synthetic"]
 
 
 def test_all_public_sets_are_registered() -> None:
@@ -49,3 +49,8 @@ def test_an_empty_folder_holds_nothing(name: str, tmp_path: Path) -> None:
         assert "missing" in str(error)
     else:
         assert not listing.recordings and not listing.skipped
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_counts_and_checksums_of_the_fixture_trees(name: str, tmp_path: Path) -> None:
+    assert counts(name, tmp_path.resolve()) == json.loads(PINNED.read_text())[name]
