@@ -82,7 +82,11 @@ class Configuration(LightningCLI):
         parser.add_argument(
             "--distillation", type=Distillation | None, help="what a teacher's checkpoint adds (fit only)"
         )
-        parser.add_argument("--ckpt_path", type=str | None, help="a .ckpt, or best or last of the model's newest run")
+        parser.add_argument(
+            "--ckpt_path",
+            type=str | None,
+            help="a .ckpt, or best or last of the model's newest run; auto: its last, unless it has come to its end",
+        )
         parser.add_argument(
             "--early_stopping", type=int, default=0, help="stop after so many validations without a better score"
         )

@@ -32,6 +32,7 @@ from zoo.training.keeping import KeepLast, WholeFiles, is_training
 from zoo.training.seeding import SeedEachStep
 
 BEST, LAST = "best.ckpt", "last.ckpt"
+RESULTS = "test"
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,12 @@ def newest(root: Path, model: registry.Entry, name: str) -> Path:
             f"{model.name}', or give --ckpt_path FILE."
         )
     return found[-1]
+
+
+def unfinished(root: Path, model: registry.Entry) -> Path | None:
+    """The `last` checkpoint of a model's newest run, if that run has not come to its end."""
+    found = max(_runs(root, model).glob(f"*/checkpoints/{LAST}"), key=lambda path: path.stat().st_mtime, default=None)
+    return None if found is None or (found.parents[1] / f"{RESULTS}.json").is_file() else found
 
 
 def folder_of(checkpoint: Path) -> Folder | None:

@@ -68,8 +68,11 @@ def fit(request: Request) -> int:
                 f"'zoo test --model {entry.name} --data synthetic'."
             )
         recipe = registry.recipe(entry.name)
-        if request.ckpt_path is not None:
+        if request.ckpt_path == "auto":
+            resume = _run.unfinished(_root(request), entry)
+        elif request.ckpt_path is not None:
             resume = _checkpoint(request, entry, ("last", "best"))
+        if resume is not None:
             resumed = checkpoints.load_ckpt(resume)
             _check_same(resumed, entry, resume)
             arguments += _settings_of(resumed, entry)
@@ -112,7 +115,7 @@ def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: r
         return 0
     kept = not setup.trainer.fast_dev_run  # type: ignore[attr-defined]
     facts = {"model": entry.name, "checkpoint": str(best) if best else None, "run": str(folder.path) if kept else None}
-    stem = folder.path / "test" if kept else None
+    stem = folder.path / _run.RESULTS if kept else None
     _score.publish(report, setup.datamodule, facts, request.csv, stem, request.json)
     if kept and best is not None:
         _tell(

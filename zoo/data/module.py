@@ -122,7 +122,7 @@ class VitalsDataModule(L.LightningDataModule):
         self._listings: dict[str, Listing] = {}
         # in memory that the workers share: persistent ones never hear of a new epoch otherwise
         self._epoch = torch.zeros(1, dtype=torch.int64).share_memory_()
-        self._batches, self._by_hand = 1, count()
+        self._batches, self._resumed, self._by_hand = 1, 0, count()
 
     @property
     def trained_on(self) -> list[str]:
@@ -148,6 +148,8 @@ class VitalsDataModule(L.LightningDataModule):
                     f"no {wanted} windows of {self.input.frames / self.input.fps:g} s could be made"
                     f"{' (' + reasons + ')' if reasons else ''}: check --data.root, or give more people."
                 )
+        # told once more where a run goes on
+        self._resumed = 0
         if self.by != "recording" and self.test_people != "all":
             self._refuse_shared_people()
         if stage == "fit":
@@ -274,10 +276,21 @@ class VitalsDataModule(L.LightningDataModule):
         if self.trainer is None:
             epoch, seen = next(self._by_hand), 0
         else:
-            progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total
-            epoch, seen = divmod(progress.processed, batches_an_epoch(self._batches, self.trainer))
+            # where a run goes on, workers begin before Lightning knows how far it was
+            done = max(self._batches_done(), self._resumed)
+            epoch, seen = divmod(done, batches_an_epoch(self._batches, self.trainer))
         self._epoch.fill_(epoch)
         return epoch, seen * self.batch_size
+
+    def _batches_done(self) -> int:
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.total if self.trainer is not None else None
+        return int(progress.processed) if progress is not None else 0
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"batches": self._batches_done()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._resumed = int(state_dict["batches"])
 
     def val_dataloader(self) -> DataLoader[Any]:
         return self._loader("val")
