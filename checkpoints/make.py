@@ -2,15 +2,18 @@
 
 python checkpoints/make.py fpn1d_multitask
 python checkpoints/make.py fpn1d_multitask --real ubfc_rppg=PATH    # and test on real people
+python checkpoints/make.py fpn1d_multitask --onnx                   # only write its ONNX file again
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +28,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("--real", action="append", default=[], metavar="NAME=PATH", help="test on a real data set too")
+    parser.add_argument("--onnx", action="store_true", help="keep the weights, write the ONNX file beside them again")
     args = parser.parse_args()
+    if not args.onnx:
+        train(args)
+    write_onnx(FOLDER / f"{args.model}.json")
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train by the recipe and test; writes weights and card."""
     with tempfile.TemporaryDirectory() as folder:
         zoo(["fit", "--model", args.model], folder)
         (best,) = Path(folder).glob("runs/*/*/checkpoints/best.ckpt")
@@ -36,6 +47,17 @@ def main() -> None:
         module = checkpoints.load_ckpt(best)
         origin = f"python checkpoints/make.py {args.model}: zoo fit --model {args.model} on simulated people only"
         print(checkpoints.save(module, args.model, FOLDER, results, origin=origin))
+
+
+def write_onnx(card_path: Path) -> None:
+    """Export a checkpoint beside its card, so that it is served without torch, and note the file in the card."""
+    from zoo.export.onnx import export_onnx
+
+    path = card_path.with_suffix(".onnx")
+    report = export_onnx(checkpoints.load_card(card_path), path, card_path.stem)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    checkpoints.write_card(replace(checkpoints.read_card(card_path), onnx_sha256=sha256), card_path)
+    print(f"{path}: {report.bytes / 1e6:.2f} MB, largest error against torch {report.parity:.1e}")
 
 
 def score(checkpoint: Path, model: str, data: str, root: Path | None, protocol: str) -> dict[str, Any]:

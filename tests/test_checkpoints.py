@@ -1,5 +1,6 @@
 """Checkpoints: a round trip, and every way in which a stranger's file is refused."""
 
+import hashlib
 import json
 import pickle
 
@@ -102,7 +103,9 @@ def test_every_shipped_checkpoint_loads_and_says_how_it_was_made(name):
     card = checkpoints.read_card(checkpoints.cards()[name])
     assert card.name == name and card.trained_on and "make.py" in card.origin
     assert card.results and all(result["command"].startswith("zoo test") for result in card.results)
-    assert (checkpoints.shipped() / f"{name}.safetensors").stat().st_size < 8e6
+    for suffix, sha256 in ((".safetensors", card.sha256), (".onnx", card.onnx_sha256)):
+        content = (checkpoints.shipped() / f"{name}{suffix}").read_bytes()
+        assert len(content) < 8e6 and hashlib.sha256(content).hexdigest() == sha256
     module = checkpoints.load(name)
     with torch.no_grad():
         prediction = module(module.example_input())

@@ -55,6 +55,7 @@ def test_the_wheel_holds_package_checkpoints_and_suites(wheel):
     for folder, pattern in (
         ("checkpoints", "*.json"),
         ("checkpoints", "*.safetensors"),
+        ("checkpoints", "*.onnx"),
         ("benchmarks/suites", "*.yaml"),
     ):
         inside = "zoo/_shipped/" + folder.removeprefix("benchmarks/")

@@ -27,7 +27,7 @@ def load(name: str | Path) -> VitalsModule:
     return load(name)
 
 
-def predict(video: str | Path, model: Any = "pos") -> VideoResult:
+def predict(video: str | Path, model: Any = "fpn1d_multitask") -> VideoResult:
     """Heart rate, respiration, biomarkers and signal quality of a face video of any length from 10 s.
 
     Args:

@@ -45,6 +45,7 @@ class Card:
         licence: of the weights.
         origin: where they come from.
         sha256: of the weights file.
+        onnx_sha256: of the ONNX file beside it, which runs without torch; empty where there is none.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Card:
     results: list[dict[str, Any]] = field(default_factory=list)
     licence: str = "Apache-2.0"
     origin: str = "trained by this project"
+    onnx_sha256: str = ""
     schema: int = SCHEMA
 
 
@@ -123,8 +125,13 @@ def save(module: VitalsModule, name: str, folder: Path, results: list[dict[str, 
     )
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / f"{name}.safetensors", weights)
-    write_whole(folder / f"{name}.json", (json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n").encode())
-    return folder / f"{name}.json"
+    return write_card(card, folder / f"{name}.json")
+
+
+def write_card(card: Card, path: Path) -> Path:
+    """Write a card; it appears whole or not at all."""
+    write_whole(path, (json.dumps(asdict(card), indent=1, ensure_ascii=False) + "\n").encode())
+    return path
 
 
 def load(name: str | Path) -> VitalsModule:
@@ -141,17 +148,21 @@ def load(name: str | Path) -> VitalsModule:
         return load_ckpt(Path(text))
     if text.endswith(".safetensors"):
         return load_card(Path(text).with_suffix(".json"))
-    if text.endswith(".json"):
-        return load_card(Path(text))
-    known = cards()
-    if text in known:
-        return load_card(known[text])
+    if (path := find_card(text)) is not None:
+        return load_card(path)
     if text not in registry.entries("model") and ":" not in text:
-        raise UnknownName("model or checkpoint", text, [*registry.entries("model"), *known], "See 'zoo list'.")
-    for path in known.values():
-        if read_card(path).model == text:
-            return load_card(path)
+        raise UnknownName("model or checkpoint", text, [*registry.entries("model"), *cards()], "See 'zoo list'.")
     return registry.model_class(text)().eval()
+
+
+def find_card(name: str) -> Path | None:
+    """The card that `load` takes for a name: the card itself, or a shipped one; None where there is none."""
+    if name.endswith(".json"):
+        return Path(name)
+    known = cards()
+    if name in known:
+        return known[name]
+    return next((path for path in known.values() if read_card(path).model == name), None)
 
 
 def load_card(path: Path) -> VitalsModule:

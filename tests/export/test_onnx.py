@@ -55,6 +55,11 @@ def test_the_file_says_what_it_is(exported):
     assert isinstance(runner.outputs["ppg"], Signal) and isinstance(runner.outputs["age"], Target)
 
 
+def test_it_tells_nothing_of_the_machine_that_made_it(exported):
+    content = exported[0].read_bytes()
+    assert b"fpn1d_multitask.py" not in content and b"stack_trace" not in content
+
+
 def test_nothing_else_is_left_beside_it(exported):
     assert [path.name for path in exported[0].parent.iterdir()] == ["small.onnx"]
 
@@ -95,7 +100,7 @@ def test_a_graph_that_computes_something_else_is_not_written(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_strangers_file(tmp_path, exported):
+def test_a_strangers_file(tmp_path, exported, monkeypatch):
     (tmp_path / "text.onnx").write_text("hello")
     with pytest.raises(CheckpointError, match="not an ONNX file"):
         OnnxRunner(tmp_path / "text.onnx")
@@ -103,6 +108,17 @@ def test_a_strangers_file(tmp_path, exported):
         OnnxRunner(tmp_path / "none.onnx")
     model = onnx.load(str(exported[0]))
     described = model.metadata_props[0].value
+    weights = next(item for item in model.graph.initializer if len(item.raw_data) > 64)
+    onnx.external_data_helper.set_external_data(weights, location="../secret.bin")
+    weights.ClearField("raw_data")
+    (tmp_path / "outside.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(CheckpointError, match="in other files, which are not read"):
+        OnnxRunner(tmp_path / "outside.onnx")
+    monkeypatch.setattr("zoo.export.runtime.LARGEST", 1 << 10)
+    with pytest.raises(CheckpointError, match="no model of this zoo"):
+        OnnxRunner(exported[0])
+    monkeypatch.undo()
+    model = onnx.load(str(exported[0]))
     del model.metadata_props[:]
     onnx.save(model, str(tmp_path / "bare.onnx"))
     with pytest.raises(CheckpointError, match="no metadata of this zoo"):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from zoo import registry
+from zoo import checkpoints, registry
 from zoo.errors import CheckpointError, UnknownName
-from zoo.prediction.runner import ClassicalRunner, TorchRunner, open_runner, simulated, untrained
+from zoo.export.runtime import OnnxRunner
+from zoo.prediction.runner import DEFAULT, ClassicalRunner, TorchRunner, open_runner, simulated, untrained
 from zoo.signals.classical import METHODS
 
 
@@ -28,13 +32,37 @@ def test_the_classical_runner_equals_the_module(name: str) -> None:
     np.testing.assert_allclose(mine["ppg"], theirs["ppg"], atol=1e-5 * np.abs(theirs["ppg"]).max())
 
 
-def test_classical_prediction_imports_neither_torch_nor_lightning() -> None:
+@pytest.mark.parametrize("name", ["pos", DEFAULT])
+def test_prediction_imports_neither_torch_nor_lightning(name: str) -> None:
     code = (
         "import sys; from zoo.prediction import command; from zoo.prediction.runner import open_runner;"
-        "open_runner('pos'); print(sorted({'torch', 'lightning', 'matplotlib', 'rich'} & set(sys.modules)))"
+        f"open_runner({name!r}); heavy = {{'torch', 'lightning', 'matplotlib', 'rich', 'onnx'}};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_onnx_file_beside_a_card_is_the_card(tmp_path: Path) -> None:
+    card = checkpoints.cards()[DEFAULT]
+    runner, module = open_runner(DEFAULT), checkpoints.load(DEFAULT)
+    assert isinstance(runner, OnnxRunner)
+    assert (runner.input, dict(runner.outputs)) == (module.input, dict(module.outputs))
+    assert runner.trained_on == tuple(module.trained_on)
+    batch = module.example_input(2)
+    (mine, numbers), theirs = runner(batch.numpy()), TorchRunner(module, DEFAULT)(batch.numpy())
+    np.testing.assert_allclose(mine["ppg"], theirs[0]["ppg"], atol=1e-3 * np.abs(theirs[0]["ppg"]).max())
+    np.testing.assert_allclose(numbers["systolic"], theirs[1]["systolic"], rtol=1e-4)
+    # without it, or without a word about it in the card, torch does the work; another file is refused
+    for suffix in (".json", ".safetensors"):
+        shutil.copy(card.with_suffix(suffix), tmp_path)
+    copied = tmp_path / card.name
+    assert isinstance(open_runner(str(copied)), TorchRunner)
+    copied.with_suffix(".onnx").write_bytes(b"another file")
+    with pytest.raises(CheckpointError, match="sha256 differs"):
+        open_runner(str(copied))
+    checkpoints.write_card(replace(checkpoints.read_card(copied), onnx_sha256=""), copied)
+    assert isinstance(open_runner(str(copied)), TorchRunner)
 
 
 def test_a_network_says_waveforms_and_physical_units() -> None:

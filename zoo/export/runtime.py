@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from zoo.errors import CheckpointError, InputShapeError, first_line
 from zoo.export.metadata import KEY, from_json
 from zoo.spec import Clip, Input, Output, Signal
 
+# bytes; the zoo's largest network has 45 MB of weights
+LARGEST = 1 << 30
+
 
 class OnnxRunner:
     """An exported model, ready to run.
@@ -18,13 +22,14 @@ class OnnxRunner:
     Args:
         path: an `.onnx` file of this zoo.
         threads: processor threads; all where it is 0.
+        sha256: what a card says that the file is; not asked where it is empty.
 
     Raises:
-        CheckpointError: missing, not ONNX, or without this zoo's metadata.
+        CheckpointError: missing, another file than the card's, not ONNX, or without this zoo's metadata.
     """
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        session = _open(path, threads)
+    def __init__(self, path: Path, threads: int = 0, sha256: str = "") -> None:
+        session = _open(path, threads, sha256)
         self.exported = from_json(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
         self.name = self.exported.model
         self.input: Input = self.exported.input
@@ -55,18 +60,38 @@ class OnnxRunner:
         return waveforms, {name: value for name, value in named.items() if name not in waveforms}
 
 
-def _open(path: Path, threads: int):  # type: ignore[no-untyped-def]
+def _open(path: Path, threads: int, sha256: str = ""):  # type: ignore[no-untyped-def]
     import onnxruntime
 
-    if not path.is_file():
-        raise CheckpointError(f"There is no file '{path}': check the path.")
+    content = read_whole(path)
+    if sha256 and hashlib.sha256(content).hexdigest() != sha256:
+        raise CheckpointError(f"'{path}' is not the file that its card describes (sha256 differs): fetch both anew.")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise CheckpointError(f"'{path}' is not an ONNX file that can be run ({first_line(error)[:200]}).") from error
+        said = first_line(error)[:200]
+        if "xternal data" in said:
+            raise CheckpointError(
+                f"'{path}' keeps its weights in other files, which are not read: export it with 'zoo export'."
+            ) from error
+        raise CheckpointError(f"'{path}' is not an ONNX file that can be run ({said}).") from error
+
+
+def read_whole(path: Path) -> bytes:
+    """A model file's content.
+
+    Raises:
+        CheckpointError: missing, or larger than any of this zoo.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise CheckpointError(f"'{path}' is larger than {LARGEST >> 20} MB, so it is no model of this zoo.")
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"There is no file '{path}' that can be read: check the path.") from error
 
 
 def _caller(session) -> Callable[[np.ndarray], list[np.ndarray]]:  # type: ignore[no-untyped-def]

@@ -15,7 +15,7 @@ from zoo.errors import UsageError, ZooError
 from zoo.prediction.inputs import expand
 from zoo.prediction.output import name_in, to_csv, to_json
 from zoo.prediction.result import VideoResult
-from zoo.prediction.runner import Runner, open_runner
+from zoo.prediction.runner import DEFAULT, Runner, open_runner
 from zoo.prediction.video import predict
 
 
@@ -24,9 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("videos", nargs="*", metavar="VIDEO", help="a video, or a folder of videos; 10 s or more each")
     parser.add_argument(
         "--model",
-        default="pos",
+        default=DEFAULT,
         metavar="NAME",
-        help="a model, a checkpoint's name, its card or a .ckpt (default: pos)",
+        help=f"a model, a checkpoint's name, its card, a .ckpt, an .onnx or OpenVINO's .xml (default: {DEFAULT})",
     )
     parser.add_argument("--out", type=Path, metavar="DIR", help="draw a picture of each video into this folder")
     parser.add_argument("--no-face", action="store_true", help="leave the face out of the picture")

@@ -17,6 +17,8 @@ from zoo.spec import Input, Output, Signal, Traces
 if TYPE_CHECKING:
     from zoo.module import VitalsModule
 
+# the best of the shipped checkpoints; `benchmarks/pipeline` says what it costs
+DEFAULT = "fpn1d_multitask"
 Outputs = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
@@ -101,7 +103,16 @@ def open_runner(model: Any) -> Runner:
         return OnnxRunner(Path(name))
     if _is_classical(name):
         return ClassicalRunner(name, classical.upright(name))
-    return TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)
+    return _without_torch(name) or TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)
+
+
+def _without_torch(name: str) -> OnnxRunner | None:
+    """The ONNX file that stands beside a name's card, where there is one."""
+    card = checkpoints.find_card(name)
+    if card is None or not (path := card.with_suffix(".onnx")).is_file():
+        return None
+    sha256 = checkpoints.read_card(card).onnx_sha256
+    return OnnxRunner(path, sha256=sha256) if sha256 else None
 
 
 def simulated(runner: Runner) -> bool:

@@ -14,7 +14,7 @@ from zoo.errors import FaceError, VideoError
 from zoo.prediction import rates
 from zoo.prediction.inputs import check_local
 from zoo.prediction.result import Biomarker, VideoResult
-from zoo.prediction.runner import Runner, open_runner, simulated, untrained
+from zoo.prediction.runner import DEFAULT, Runner, open_runner, simulated, untrained
 from zoo.prediction.windows import LONGEST_GAP, Windows
 from zoo.spec import TARGETS, Clip, Target
 
@@ -26,7 +26,7 @@ TOLERANCE = 0.5
 
 
 def predict(
-    video: str | Path, model: Any = "pos", *, progress: Callable[[int, int | None], None] | None = None
+    video: str | Path, model: Any = DEFAULT, *, progress: Callable[[int, int | None], None] | None = None
 ) -> VideoResult:
     """Heart rate, respiration, biomarkers and signal quality of a face video of any length from 10 s.
 
