@@ -10,6 +10,7 @@ import torch
 from zoo import checkpoints
 from zoo.errors import CheckpointError, UnknownName
 from zoo.models.fpn1d_multitask import FPN1DMultitask
+from zoo.signals.confidence import default
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def card(tmp_path):
     module.statistics = {"age": (40.0, 10.0, 39.0)}
     module.head.set_statistics(module.statistics)
     module.trained_on = ["synthetic"]
+    module.calibrator = default("classical_fusion")
     path = checkpoints.save(module, "small", tmp_path, [{"command": "zoo test", "heart_rate_mae": 1.0}])
     return path, module.eval()
 
@@ -34,10 +36,26 @@ def test_round_trip(card):
     assert loaded.trained_on == ["synthetic"] and loaded.statistics == module.statistics
     assert dict(loaded.hparams) == dict(module.hparams)
     assert not loaded.training
+    assert loaded.confidence == module.calibrator
 
 
 def test_nothing_is_left_half_written(card, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["small.json", "small.safetensors"]
+
+
+def test_a_card_without_a_confidence_gets_that_of_any_waveform(card):
+    data = json.loads(card[0].read_text())
+    del data["confidence"]
+    card[0].write_text(json.dumps(data))
+    assert checkpoints.load(card[0]).confidence == default()
+
+
+def test_a_damaged_confidence_is_refused(card):
+    data = json.loads(card[0].read_text())
+    data["confidence"]["weights"] = ["much"]
+    card[0].write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match="zoo calibrate"):
+        checkpoints.load(card[0])
 
 
 def test_changed_weights_are_refused(card):

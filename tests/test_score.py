@@ -14,7 +14,7 @@ from zoo.data.synthetic.videos import write_face_clip
 
 CPU = ("--trainer.accelerator", "cpu", "--data.workers", "0")
 SIMULATED = ("--data", "synthetic", "--data.options", '{"people": 8, "windows_per_person": 2, "hard": 0.2}')
-PICTURES = ("bland-altman", "scatter", "people", "risk-coverage", "overlays")
+PICTURES = ("bland-altman", "scatter", "people", "risk-coverage", "calibration", "overlays")
 
 
 def test_simulated_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +40,7 @@ def test_simulated_people(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     )
     names = {f"heart_rate-{name}.png" for name in (*PICTURES, "by-skin-tone", "by-sex", "by-age")}
     assert {path.name for path in plots.iterdir()} == names
-    assert "8 plots" in printed.err
+    assert "9 plots" in printed.err
 
 
 def test_a_folder_of_videos(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

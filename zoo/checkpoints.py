@@ -23,6 +23,7 @@ from zoo.spec import Signal, Target, input_to_dict
 
 if TYPE_CHECKING:
     from zoo.module import VitalsModule
+    from zoo.signals.confidence import Calibrator
 
 SCHEMA = 1
 LARGEST_CARD = 1 << 20
@@ -41,6 +42,8 @@ class Card:
         outputs: unit (or waveform form) by output name.
         statistics: mean, deviation and median of the training labels by target.
         trained_on: data sets; `synthetic` = simulated people.
+        confidence: how far a heart rate may be trusted, `zoo.signals.confidence.Calibrator.to_dict`; None where
+            `zoo calibrate` has not been run.
         results: measured figures, each a mapping with the `command` that made it.
         licence: of the weights.
         origin: where they come from.
@@ -56,6 +59,7 @@ class Card:
     sha256: str
     statistics: dict[str, list[float]] = field(default_factory=dict)
     trained_on: list[str] = field(default_factory=list)
+    confidence: dict[str, Any] | None = None
     results: list[dict[str, Any]] = field(default_factory=list)
     licence: str = "Apache-2.0"
     origin: str = "trained by this project"
@@ -120,6 +124,7 @@ def save(module: VitalsModule, name: str, folder: Path, results: list[dict[str, 
         sha256=hashlib.sha256(weights).hexdigest(),
         statistics={key: list(values) for key, values in module.statistics.items()},
         trained_on=list(module.trained_on),
+        confidence=None if module.calibrator is None else module.calibrator.to_dict(),
         results=results,
         **facts,
     )
@@ -191,7 +196,24 @@ def load_card(path: Path) -> VitalsModule:
     _fill(module, weights, str(path))
     module.statistics = {key: (v[0], v[1], v[2]) for key, v in card.statistics.items()}
     module.trained_on = list(card.trained_on)
+    module.calibrator = read_calibrator(card.confidence, str(path))
     return module.eval()
+
+
+def read_calibrator(data: Any, source: str) -> Calibrator | None:
+    """The calibrator that travels with a checkpoint, or None.
+
+    Raises:
+        CheckpointError: it is damaged.
+    """
+    from zoo.signals.confidence import calibrator_from_dict
+
+    try:
+        return calibrator_from_dict(data) if data else None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CheckpointError(
+            f"The confidence in '{source}' is damaged ({error}): run 'zoo calibrate' anew."
+        ) from error
 
 
 def load_ckpt(path: Path) -> VitalsModule:
@@ -217,6 +239,19 @@ def load_ckpt(path: Path) -> VitalsModule:
     _fill(module, checkpoint["state_dict"], str(path))
     module.on_load_checkpoint(checkpoint)
     return module.eval()
+
+
+def write_confidence(path: Path, confidence: Mapping[str, Any]) -> None:
+    """Put a calibrator (`zoo.signals.confidence.Calibrator.to_dict`) into a Lightning checkpoint of this zoo."""
+    import io
+
+    import torch
+
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    checkpoint["zoo"] = {**checkpoint["zoo"], "confidence": dict(confidence)}
+    content = io.BytesIO()
+    torch.save(checkpoint, content)
+    write_whole(path, content.getvalue())
 
 
 def registered_name(module: VitalsModule) -> str:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "fit": Command("zoo.commands.fit", "train a model, then test it"),
     "validate": Command("zoo.commands.fit", "score a model on the validation split"),
     "test": Command("zoo.commands.fit", "score a model on a data set's test split"),
+    "calibrate": Command("zoo.commands.calibrate", "learn how far a model's heart rate may be trusted"),
     "evaluate": Command("zoo.evaluate", "score waveforms that any other program made"),
     "bench": Command("zoo.bench.command", "accuracy, cost and latency of every model side by side"),
     "export": Command("zoo.export.command", "write a model as a file that runs without torch"),

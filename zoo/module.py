@@ -11,11 +11,12 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
-from zoo.checkpoints import registered_name
+from zoo.checkpoints import read_calibrator, registered_name
 from zoo.errors import InputShapeError, UnknownName, UsageError
 from zoo.head import MultitaskHead
 from zoo.losses import BREATH, PULSE, WAVEFORM_LOSSES, class_loss, number_loss
 from zoo.metrics import VitalsMetrics
+from zoo.signals.confidence import Calibrator, colours_of, default, views_of
 from zoo.signals.forms import to_form, to_value
 from zoo.spec import TARGETS, Clip, Input, Output, Signal
 
@@ -97,6 +98,7 @@ class VitalsModule(L.LightningModule):
         )
         self.statistics: dict[str, tuple[float, float, float]] = {}
         self.trained_on: list[str] = []
+        self.calibrator: Calibrator | None = None
         self.metrics: VitalsMetrics | None = None
         # losses beyond those of the labels, {name: loss} of (batch, waveforms, maps); its parameters learn too, and are
         # no part of a published checkpoint
@@ -171,6 +173,12 @@ class VitalsModule(L.LightningModule):
         noise = 0.02 if is_clip else 0.0004
         return (colour + noise * torch.randn(shape, generator=generator)).clamp(0.0, 1.0)
 
+    @property
+    def confidence(self) -> Calibrator:
+        """What says how far a heart rate may be trusted: its own, or the one that ships for its method."""
+        package, _, name = type(self).__module__.rpartition(".")
+        return self.calibrator or default(name if package == "zoo.models" else "")
+
     # Training and scoring
 
     def setup(self, stage: str) -> None:
@@ -182,7 +190,11 @@ class VitalsModule(L.LightningModule):
                 self.head.set_statistics(self.statistics)
         statistics = self.statistics or (dict(data.statistics) if data is not None else {})
         self.metrics = VitalsMetrics(
-            self.outputs, fps=self.input.fps, protocol=self.hparams["protocol"], statistics=statistics
+            self.outputs,
+            fps=self.input.fps,
+            protocol=self.hparams["protocol"],
+            statistics=statistics,
+            calibrator=self.confidence,
         )
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -246,6 +258,8 @@ class VitalsModule(L.LightningModule):
         """Score a batch; its waveforms as values, which callbacks are given."""
         assert self.metrics is not None
         prediction = self.predict_step(batch, 0)
+        if "ppg" in prediction.waveforms and self.confidence.needs_views:
+            batch = {**batch, "views": views_of(colours_of(batch["input"], self.input), self.input.fps)}
         self.metrics.to(self.device).update(prediction.waveforms, prediction.targets, batch)
         return prediction.waveforms
 
@@ -292,12 +306,14 @@ class VitalsModule(L.LightningModule):
             "model": registered_name(self),
             "statistics": {name: [float(v) for v in values] for name, values in self.statistics.items()},
             "trained_on": list(self.trained_on),
+            "confidence": None if self.calibrator is None else self.calibrator.to_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         known = checkpoint.get("zoo", {})
         self.statistics = {name: (v[0], v[1], v[2]) for name, v in known.get("statistics", {}).items()}
         self.trained_on = list(known.get("trained_on", []))
+        self.calibrator = read_calibrator(known.get("confidence"), "the checkpoint")
         # a run that goes on, perhaps for longer, has the length of its own schedule
         for state in checkpoint.get("lr_schedulers", []):
             for length in ("total_steps", "_schedule_phases", "T_max"):

@@ -16,6 +16,7 @@ from zoo.export.onnx import export_onnx
 from zoo.export.runtime import OnnxRunner
 from zoo.models.fpn1d_multitask import FPN1DMultitask
 from zoo.models.pos import POS
+from zoo.signals.confidence import default
 from zoo.spec import Signal, Target
 
 
@@ -26,6 +27,7 @@ def module():
     module.head.set_statistics({"age": (40.0, 10.0, 39.0)})
     torch.nn.init.normal_(module.head.out.weight, std=0.1)
     module.trained_on = ["synthetic"]
+    module.calibrator = default("classical_fusion")
     return module.eval()
 
 
@@ -52,6 +54,7 @@ def test_the_file_says_what_it_is(exported):
     runner = OnnxRunner(exported[0])
     assert runner.name == "small" and runner.trained_on == ("synthetic",)
     assert runner.input.frames == 128 and runner.input.regions == ("face", "nose")
+    assert runner.calibrator == default("classical_fusion")
     assert isinstance(runner.outputs["ppg"], Signal) and isinstance(runner.outputs["age"], Target)
 
 

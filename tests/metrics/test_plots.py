@@ -25,6 +25,7 @@ def test_each_kind(tmp_path: Path, ending: str) -> None:
         plots.scatter_plot(ESTIMATE, TRUTH, tmp_path / f"s.{ending}"),
         plots.person_errors_plot(ESTIMATE, TRUTH, PEOPLE, tmp_path / f"p.{ending}"),
         plots.risk_coverage_plot(error, confidence, tmp_path / f"r.{ending}"),
+        plots.calibration_plot(error < 3, confidence, tmp_path / f"c.{ending}", threshold=0.5),
         plots.group_errors_plot(ESTIMATE, TRUTH, ["dark"] * 6 + ["light"] * 6, tmp_path / f"g.{ending}", "skin tone"),
         plots.overlay_plot([("good", wave, wave, 72.0, 72.0)], 30.0, tmp_path / f"o.{ending}"),
     ]

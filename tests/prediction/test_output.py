@@ -19,8 +19,8 @@ def result(**changes: object) -> VideoResult:
             "video": "a,b.mp4",
             "model": "m",
             "heart_rate": Estimate(71.234, nan, nan, "spectrum", (0.7, 3.2), 20.0),
-            "over_time": OverTime(np.array([5.0]), np.array([nan]), np.array([nan]), np.array([nan]), 10.0, 1.0),
-            "quality": Quality(nan, 0.5),
+            "over_time": OverTime(*(np.array([one]) for one in (5.0, nan, nan, nan)), 10.0, 1.0, np.array([0.2])),
+            "quality": Quality(nan, 0.5, 0.4),
             "notes": ('one "note"', "another"),
             "biomarkers": {"sex": Biomarker(0.25, "", True, "male"), "age": Biomarker(44.0, "years", False)},
             **changes,
@@ -32,7 +32,9 @@ def test_json_holds_null_for_what_is_not_known() -> None:
     (plain,) = json.loads(to_json([result()]), parse_constant=lambda name: 1 / 0)
     assert (plain["heart_rate"]["value"], plain["heart_rate"]["low"]) == (71.23, None)
     assert plain["heart_rate_over_time"]["values"] == [None]
-    assert plain["quality"] == {"snr": None, "snr_unit": "dB", "confidence": 0.5}
+    expected = {"snr": None, "snr_unit": "dB", "confidence": 0.5, "threshold": 0.4, "refused": False}
+    assert plain["quality"] == expected
+    assert plain["heart_rate_over_time"]["refused"] == [True]
     assert plain["respiration_rate"] is None
     assert plain["realtime_factor"] is None
     assert plain["biomarkers"]["sex"]["probability_of"] == "male"
@@ -46,6 +48,14 @@ def test_csv_survives_commas_and_quotes() -> None:
     assert rows[0]["age (years)"] == "44.0000"
     assert rows[0]["sex (probability of male, trained on simulated people only: not medical)"] == "0.2500"
     assert (rows[1]["error"], rows[1]["heart_rate (1/min)"]) == ('bad, "very"', "")
+
+
+def test_a_refused_rate_is_no_number_in_the_table_of_numbers() -> None:
+    refused = result(quality=Quality(1.0, 0.3, 0.4), notes=("refused: 71.2 is a guess",))
+    (row,) = csv.DictReader(io.StringIO(to_csv([refused])))
+    assert (row["heart_rate (1/min)"], row["refused"], row["confidence"]) == ("", "yes", "0.300")
+    (plain,) = json.loads(to_json([refused]))
+    assert plain["quality"]["refused"] and plain["heart_rate"]["value"] == 71.23
 
 
 def test_names_of_pictures_are_short_and_never_clash() -> None:

@@ -60,7 +60,8 @@ def test_breath_is_read_from_a_pulse_that_is_long_and_sure_enough() -> None:
     noise = np.random.default_rng(0).normal(size=1800)
     weak = read({"ppg": noise}, {}, FPS, 0.0, 60.0)
     assert weak.respiration_rate is None
-    assert "the pulse is weak" in weak.notes[0]
+    assert weak.quality is not None and weak.quality.refused
+    assert weak.notes[0].startswith("refused: ")
 
 
 def test_breath_comes_from_the_models_own_waveform_where_it_has_one() -> None:

@@ -55,6 +55,18 @@ def test_the_heart_rate_of_a_clip(face_clip: Path) -> None:
     assert (over.low < over.values).all() and (over.values < over.high).all()
 
 
+def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    """A face without a pulse, encoded hard: whatever is read of it is a guess, and said to be one."""
+    result = predict(write_face_clip(tmp_path / "still.mp4", amplitude=0.0, crf=40))
+    if result.heart_rate is not None:
+        assert result.quality is not None and result.quality.refused
+        assert result.heart_rate.high - result.heart_rate.low > 30
+        assert any(note.startswith("refused: ") for note in result.notes)
+    over = result.over_time
+    assert over is not None
+    assert (np.nan_to_num(over.confidence) < 0.5).all()
+
+
 class MeanGreen:
     """Minus the mean green of a face crop, as a value waveform."""
 

@@ -8,7 +8,7 @@ import pytest
 from tests.signals.waves import contact, pink, sinusoid
 from zoo.errors import InputShapeError
 from zoo.signals.filters import bandpass, detrend
-from zoo.signals.quality import confidence, confidences, macc, perfusion, snr, template_correlation
+from zoo.signals.quality import macc, perfusion, snr, template_correlation
 from zoo.signals.rate import heart_rate
 
 
@@ -47,25 +47,6 @@ def test_perfusion_is_peak_to_peak_over_mean(percent):
     assert perfusion(trace, 30.0) == pytest.approx(percent, rel=0.05)
     assert np.isnan(perfusion(-trace, 30.0))
     assert np.isnan(perfusion(trace[:20], 30.0))
-
-
-def test_confidence_falls_with_noise_and_ranks_errors():
-    clean = contact(0.8, 30.0, 20.0)
-    clean = (clean - clean.mean()) / clean.std()
-    means, errors = [], []
-    for noise in (0.0, 1.0, 2.0, 4.0):
-        waves = np.stack([clean + noise * pink(600, seed) for seed in range(12)])
-        means.append(confidences(waves, 30.0).mean())
-        errors.append(np.abs(heart_rate(waves, 30.0) - 75).mean())
-    assert means[0] > 0.9
-    assert means == sorted(means, reverse=True)
-    assert means[3] < 0.45
-    assert errors[3] > errors[0]
-
-
-@pytest.mark.parametrize("wave", [np.ones(300), np.full(300, np.nan), np.ones(1)])
-def test_nothing_to_trust(wave):
-    assert confidence(wave, 30.0).confidence == 0
 
 
 @pytest.mark.shared

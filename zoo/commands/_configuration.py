@@ -32,7 +32,8 @@ DESCRIPTION = """\
 Registered names stand for classes: --model fpn1d_multitask, --data synthetic, --model.help fpn1d_multitask.
 --model takes a card (.json) or a .ckpt too. --config takes a recipe's name or a YAML of the same settings, which
 --print_config writes.
-Besides: --teacher CHECKPOINT (for --distillation.teacher), --protocol NAME, --json, --csv FILE, --plots DIR."""
+Besides: --teacher CHECKPOINT (for --distillation.teacher), --protocol NAME, --json, --csv FILE, --plots DIR; of
+zoo calibrate: --out FILE, --refuse SHARE, --waveform."""
 
 TrainerOptions = Callable[[VitalsModule, Mapping[str, Any], Training], dict[str, Any]]
 

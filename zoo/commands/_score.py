@@ -38,6 +38,7 @@ class Reporter(Callback):
     report: Report | None = None
     scored: Scored
     groups: dict[str, list[str]]
+    threshold: float
 
     def __init__(self, title: str, data: VitalsDataModule, keeps: bool = False) -> None:
         self.title = title
@@ -80,6 +81,7 @@ class Reporter(Callback):
         with module.metrics.sync_context():
             _, people = module.metrics.windows()
             self.scored = module.metrics.scored()
+        self.threshold = module.metrics.calibrator.threshold
         groups = self.data.groups("test" if stage == "test" else "val")
         self.groups = group_values(self.scored, groups)
         self.report = replace(
@@ -108,6 +110,7 @@ class Reporter(Callback):
             self.scored.people,
             folder / RATE,
             confidence=columns.get("confidence"),
+            threshold=self.threshold,
             groups=self.groups,
             cases=drawn(self.cases.all(), protocol, fps),
             fps=fps,

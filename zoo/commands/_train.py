@@ -6,7 +6,8 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -42,12 +43,19 @@ def run(request: Request) -> int:
     Raises:
         ZooError: what is wrong and what to do.
     """
+    with quiet():
+        return fit(request) if request.command == "fit" else evaluate(request)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Lightning without what no user can act on, and its complaints about settings as ours."""
     for message in UNHELPFUL:
         warnings.filterwarnings("ignore", message)
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     logging.getLogger("lightning.fabric").setLevel(logging.ERROR)
     try:
-        return fit(request) if request.command == "fit" else evaluate(request)
+        yield
     except MisconfigurationException as error:
         raise UsageError(" ".join(str(error).split())) from error
 
@@ -130,6 +138,24 @@ def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: r
 
 def evaluate(request: Request) -> int:
     """Test or validate a model, a checkpoint or a classical method."""
+    stage = request.command
+    setup, entry, source = set_up(request)
+    if setup.model.trainable and not setup.model.trained_on:
+        _tell(f"note: {entry.name} has no trained weights here, so this is what its random first ones give.", request)
+    title = f"{source or entry.name} on {_score.named(setup.datamodule.sources)} ({stage})"
+    report = _score.score(setup.trainer, setup.model, setup.datamodule, stage, title, request.plots)
+    if setup.trainer.is_global_zero:
+        facts = {"model": entry.name, "checkpoint": source}
+        _score.publish(report, setup.datamodule, facts, request.csv, None, request.json)
+    return int(bool(setup.datamodule.failed))
+
+
+def set_up(request: Request) -> tuple[Configuration, registry.Entry, str | None]:
+    """Model, data and trainer of a request that trains nothing; the model's entry; and its checkpoint, if it has one.
+
+    Raises:
+        ZooError: what is wrong and what to do.
+    """
     stage, entry, weights = request.command, request.model, None
     arguments: list[str] = []
     source = request.weights
@@ -150,14 +176,7 @@ def evaluate(request: Request) -> int:
     setup = Configuration(stage, [*arguments, *request.arguments], partial(_evaluation_options, _root(request)))
     assert entry is not None and weights is not None
     _fill(setup.model, weights, str(source or entry.name))
-    if setup.model.trainable and not setup.model.trained_on:
-        _tell(f"note: {entry.name} has no trained weights here, so this is what its random first ones give.", request)
-    title = f"{source or entry.name} on {_score.named(setup.datamodule.sources)} ({stage})"
-    report = _score.score(setup.trainer, setup.model, setup.datamodule, stage, title, request.plots)
-    if setup.trainer.is_global_zero:
-        facts = {"model": entry.name, "checkpoint": source}
-        _score.publish(report, setup.datamodule, facts, request.csv, None, request.json)
-    return int(bool(setup.datamodule.failed))
+    return setup, entry, source
 
 
 def _evaluation_options(
@@ -201,6 +220,7 @@ def _fill(model: VitalsModule, source: VitalsModule, name: str) -> None:
             "the network's size."
         ) from error
     model.statistics, model.trained_on = dict(source.statistics), list(source.trained_on)
+    model.calibrator = source.calibrator
 
 
 def _root(request: Request) -> Path:

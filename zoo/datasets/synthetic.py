@@ -35,6 +35,7 @@ def windows(
     windows_per_person: int = 1,
     seed: int = 0,
     hard: float = 1.0,
+    hopeless: float = 0.0,
 ) -> SyntheticWindows:
     """Windows of the people of one split; no person is in two splits of any seed's population.
 
@@ -45,6 +46,7 @@ def windows(
         windows_per_person: separate recordings of each.
         seed: of the population.
         hard: 0 (nearly raw video, still people) to 1 (up to hard compression, talking and moving).
+        hopeless: share of the windows in which the pulse was destroyed, to learn by what cannot be read.
 
     Raises:
         UsageError: an unknown split, or more people than a split holds.
@@ -56,5 +58,11 @@ def windows(
         raise UsageError(f"A split holds at most {_PEOPLE_PER_SPLIT} simulated people; {count} were asked for.")
     first = SPLITS[split] * _PEOPLE_PER_SPLIT
     return SyntheticWindows(
-        input, people=count, windows_per_person=windows_per_person, seed=seed, first_person=first, hard=hard
+        input,
+        people=count,
+        windows_per_person=windows_per_person,
+        seed=seed,
+        first_person=first,
+        hard=hard,
+        hopeless=hopeless,
     )

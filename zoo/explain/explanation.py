@@ -94,7 +94,7 @@ class Witness:
 
     def __init__(self, runner: TorchRunner) -> None:
         self.name, self.input, self.outputs = runner.name, runner.input, runner.outputs
-        self.trained_on, self.trainable = runner.trained_on, runner.trainable
+        self.trained_on, self.trainable, self.calibrator = runner.trained_on, runner.trainable, runner.calibrator
         self.windows: list[np.ndarray] = []
         self._runner, self._seen, self._every = runner, 0, 1
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zoo.errors import CheckpointError
+from zoo.signals.confidence import Calibrator, calibrator_from_dict
 from zoo.spec import TARGETS, Input, Output, Signal, input_from_dict, input_to_dict
 
 KEY = "rppg-zoo"
@@ -28,7 +29,7 @@ class Exported:
         profile: how it was exported.
         free: names of the axes that may have any length: `batch`, `frames`.
         parity: largest relative error against torch, measured on export.
-        extra: statistics and measured results of the card.
+        extra: statistics and confidence of the card.
     """
 
     model: str
@@ -41,6 +42,11 @@ class Exported:
     parity: float
     trainable: bool = True
     extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def calibrator(self) -> Calibrator | None:
+        """How far its heart rate may be trusted, where it was calibrated."""
+        return calibrator_from_dict(self.extra["confidence"]) if self.extra.get("confidence") else None
 
 
 def to_json(exported: Exported) -> str:
@@ -71,7 +77,10 @@ def from_json(text: str | None, source: str) -> Exported:
         data["outputs"] = {str(name): _output(str(name), output) for name, output in data["outputs"].items()}
         data["trained_on"] = tuple(map(str, data["trained_on"]))
         data["free"] = tuple(map(str, data["free"]))
-        return Exported(**data)
+        found = Exported(**data)
+        # damaged numbers are told here, not when a window is read
+        found.calibrator  # noqa: B018
+        return found
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"The metadata of '{source}' is damaged ({error}): export it again.") from error
 

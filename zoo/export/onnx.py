@@ -98,7 +98,10 @@ def export_onnx(module: VitalsModule, path: Path, name: str, profile: Profile = 
         free=(),
         parity=float("nan"),
         trainable=module.trainable,
-        extra={"statistics": {key: list(values) for key, values in module.statistics.items()}},
+        extra={
+            "statistics": {key: list(values) for key, values in module.statistics.items()},
+            "confidence": None if module.calibrator is None else module.calibrator.to_dict(),
+        },
     )
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".onnx")
     os.close(handle)

@@ -36,6 +36,7 @@ class OnnxRunner:
         self.outputs: Mapping[str, Output] = self.exported.outputs
         self.trained_on = self.exported.trained_on
         self.trainable = self.exported.trainable
+        self.calibrator = self.exported.calibrator
         if [output.name for output in session.get_outputs()] != list(self.outputs):
             raise CheckpointError(f"The outputs of '{path}' are not those that its metadata names: export it again.")
         self.raw = _caller(session)

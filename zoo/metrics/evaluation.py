@@ -15,8 +15,8 @@ from zoo.metrics.protocol import Protocol, load_protocol
 from zoo.metrics.scores import rate_scores
 from zoo.metrics.significance import nemenyi, person_means, wilcoxon
 from zoo.metrics.tables import Report
+from zoo.signals.confidence import default
 from zoo.signals.forms import to_value
-from zoo.signals.quality import confidences
 from zoo.spec import Form
 
 Array = np.ndarray
@@ -110,13 +110,15 @@ def _window(predicted: Array, label: Array, fps: float, protocol: Protocol) -> d
     truth = protocol.truth(label, fps)
     snr, macc = protocol.quality(predicted, label, truth, fps)
     filtered = protocol.filtered(predicted, fps)
+    estimate = protocol.rate(predicted, fps)
+    band = {"low": protocol.low, "high": protocol.high}
     return {
-        "estimate": float(protocol.rate(predicted, fps)),
+        "estimate": float(estimate),
         "truth": float(truth),
         "floor": float(protocol.floor(label, fps)),
         "snr": float(snr),
         "macc": float(macc),
-        "confidence": float(confidences(predicted, fps, low=protocol.low, high=protocol.high)),
+        "confidence": float(default()(predicted[None], fps, rate=estimate[None], **band)[0]),
         "r": stats.pearson(filtered, protocol.filtered(label, fps)),
     }
 
@@ -124,7 +126,7 @@ def _window(predicted: Array, label: Array, fps: float, protocol: Protocol) -> d
 def _scores(table: Mapping[str, Array], person: Sequence[str]) -> dict[str, float]:
     estimate, truth = table["estimate"], table["truth"]
     naive = stats.others_median(truth, person)
-    scores = rate_scores(estimate, truth, naive, table["floor"], table["confidence"])
+    scores = rate_scores(estimate, truth, naive, table["floor"], table["confidence"], default().threshold)
     if scores:
         scores["mae_low"], scores["mae_high"] = stats.bootstrap(stats.mae, estimate, truth, person)
         agreement = bland_altman(estimate, truth, person)

@@ -11,6 +11,7 @@ import numpy as np
 from zoo.metrics import statistics as stats
 from zoo.metrics.clinical import bland_altman
 from zoo.metrics.protocol import Protocol
+from zoo.signals.confidence import TOLERANCE, default
 from zoo.signals.forms import zscore
 from zoo.signals.spectrum import power_spectrum
 
@@ -106,6 +107,28 @@ def risk_coverage_plot(error: Array, confidence: Array, path: Path, unit: str = 
     return _save(figure, path)
 
 
+def calibration_plot(right: Array, confidence: Array, path: Path, threshold: float | None = None) -> Path:
+    """Share of the windows that are right over the confidence that they were given, in bins of equal counts.
+
+    Args:
+        right: (n,) bool.
+        confidence: (n,) 0..1.
+        threshold: of the confidence, drawn as a line.
+    """
+    figure, axes = _figure(5.0, 5.0)
+    axis = axes[0, 0]
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, min(10, max(len(order), 1))) if part.size]
+    axis.plot([0, 100], [0, 100], color=QUIET, linewidth=1, label="as it says")
+    said, found = ([100 * float(np.mean(values[part])) for part in parts] for values in (confidence, right))
+    axis.plot(said, found, "o-", color=MODEL, label="measured")
+    if threshold is not None:
+        axis.axvline(100 * threshold, color=CONTACT, linestyle="--", linewidth=1, label="refused below")
+    axis.set(xlabel="confidence (%)", ylabel="within 3 /min (%)", title="calibration", xlim=(0, 100), ylim=(0, 100))
+    axis.legend(frameon=False)
+    return _save(figure, path)
+
+
 def group_errors_plot(
     estimate: Array, truth: Array, group: Sequence[str], path: Path, label: str = "group", unit: str = "1/min"
 ) -> Path:
@@ -157,6 +180,7 @@ def result_pictures(
     stem: Path,
     *,
     confidence: Array | None = None,
+    threshold: float | None = None,
     groups: Mapping[str, Sequence[str]] = {},
     cases: Sequence[Case] = (),
     fps: float = 30.0,
@@ -167,7 +191,8 @@ def result_pictures(
         estimate, truth: (n,) 1/min, NaN = unknown.
         person: whose they are.
         stem: folder and beginning of the names.
-        confidence: (n,) larger is surer; draws risk and coverage.
+        confidence: (n,) 0..1; draws risk and coverage, and calibration.
+        threshold: of the confidence, below which a window is refused.
         groups: by label the value of each pair; draws the error by each.
         cases: windows to show, as `overlay_plot` takes them.
         fps: samples a second of those.
@@ -182,7 +207,11 @@ def result_pictures(
         person_errors_plot(estimate, truth, person, to("people")),
     ]
     if confidence is not None:
-        pictures.append(risk_coverage_plot(np.abs(estimate - truth), confidence, to("risk-coverage")))
+        error = np.abs(estimate - truth)
+        pictures.append(risk_coverage_plot(error, confidence, to("risk-coverage")))
+        known = np.isfinite(truth)
+        sure = np.nan_to_num(confidence[known])
+        pictures.append(calibration_plot(error[known] <= TOLERANCE, sure, to("calibration"), threshold))
     for label, group in groups.items():
         name = label.replace("_", " ")
         pictures.append(group_errors_plot(estimate, truth, group, to(f"by-{name.replace(' ', '-')}"), name))
@@ -219,4 +248,5 @@ def evaluation_pictures(
         waves = [protocol.filtered(wave[cut], fps) for wave in values[person[i]]]
         title = f"{person[i]} at {columns['start'][i]:.0f} s"
         cases.append((title, waves[0], waves[1], float(estimate[i]), float(truth[i])))
-    return result_pictures(estimate, truth, person, stem, confidence=columns["confidence"], cases=cases, fps=fps)
+    trust: Any = {"confidence": columns["confidence"], "threshold": default().threshold}
+    return result_pictures(estimate, truth, person, stem, cases=cases, fps=fps, **trust)

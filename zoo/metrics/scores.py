@@ -8,26 +8,36 @@ import numpy as np
 
 from zoo.metrics import statistics as stats
 from zoo.metrics.clinical import pressure_grade
+from zoo.signals.confidence import TOLERANCE, calibration_error
 from zoo.spec import TARGETS
 
 Array = np.ndarray
 CONFIDENT_SHARE = 0.6
+# shares of the windows, the surest ones, that the table of risk and coverage shows
+COVERAGES = (0.8, 0.6, 0.4)
 PRESSURES = ("systolic", "diastolic")
 
 
 def rate_scores(
-    estimate: Array, truth: Array, naive: Array, floor: Array | None = None, confidence: Array | None = None
+    estimate: Array,
+    truth: Array,
+    naive: Array,
+    floor: Array | None = None,
+    confidence: Array | None = None,
+    threshold: float | None = None,
 ) -> dict[str, float]:
     """Scores of a rate; empty where no truth is known.
 
     Args:
         estimate, truth, naive: (n,) 1/min, NaN = none.
         floor: (n,) what the contact signal itself gets.
-        confidence: (n,) larger is surer.
+        confidence: (n,) 0..1, larger is surer.
+        threshold: of the confidence, below which a window is refused.
 
     Returns:
         mae, mae_se, rmse, mape, r, within_3, within_5, coverage, naive_mae, naive_within_3, skill; with a floor
-        floor_mae, floor_within_3; with a confidence confident_mae, the MAE of the surest 60 % of the windows.
+        floor_mae, floor_within_3; with a confidence confident_mae, the MAE of the surest 60 % of the windows, and
+        what `trust_scores` gives.
     """
     if not np.isfinite(truth).any():
         return {}
@@ -47,6 +57,43 @@ def rate_scores(
         known = np.isfinite(truth)
         error = np.abs(estimate - truth)[known]
         scores["confident_mae"] = stats.risk_at(error, confidence[known], CONFIDENT_SHARE)
+        scores |= trust_scores(error, confidence[known], threshold)
+    return scores
+
+
+def trust_scores(error: Array, confidence: Array, threshold: float | None = None) -> dict[str, float]:
+    """What a confidence is worth.
+
+    Args:
+        error: (n,) 1/min, not negative; NaN where no rate was given, which counts as wrong.
+        confidence: (n,) 0..1, meant as the probability of an error of at most 3 /min.
+        threshold: below which a window is refused; None refuses nothing.
+
+    Returns:
+        mae_at_80, within_3_at_80 and the like of the surest 80, 60 and 40 % of the windows; aurc, the area
+        under the curve of MAE over coverage; calibration_error, 0..1; with a threshold refused (share of all),
+        refused_of_wrong, kept_of_right, kept_mae, kept_within_3, each where there are such windows.
+    """
+    wrong = ~(error <= TOLERANCE)
+    scores: dict[str, float] = {}
+    for share in COVERAGES:
+        scores[f"mae_at_{100 * share:.0f}"] = stats.risk_at(error, confidence, share)
+        answered = np.where(np.isfinite(error), wrong, np.nan)
+        scores[f"within_3_at_{100 * share:.0f}"] = 1 - stats.risk_at(answered, confidence, share)
+    covered, risk = stats.risk_coverage(error, confidence)
+    scores["aurc"] = float(np.trapezoid(risk, covered) / (covered[-1] - covered[0])) if len(covered) > 1 else stats.NAN
+    scores["calibration_error"] = calibration_error(np.nan_to_num(confidence), ~wrong)
+    if threshold is None:
+        return scores
+    kept = np.nan_to_num(confidence) >= threshold
+    scores["refused"] = 1 - float(kept.mean())
+    if wrong.any():
+        scores["refused_of_wrong"] = float((~kept)[wrong].mean())
+    if not wrong.all():
+        scores["kept_of_right"] = float(kept[~wrong].mean())
+    known = error[kept & np.isfinite(error)]
+    if known.size:
+        scores |= {"kept_mae": float(known.mean()), "kept_within_3": float((known <= TOLERANCE).mean())}
     return scores
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zoo.metrics.clinical import bhs_grade
+from zoo.metrics.scores import COVERAGES
 from zoo.spec import TARGETS
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ def show(report: Report, console: Console | None = None) -> None:
     for title, part in parts.items():
         if part:
             _print(title, part, console)
+    if f"{RATES[0]}_aurc" in report.scores:
+        _print_trust(report.scores, console)
     if report.groups:
         _print_groups(report, console)
     console.print(report.protocol, highlight=False, markup=False)
@@ -207,6 +210,38 @@ def _print(title: str, part: Sequence[Row], console: Console) -> None:
         compared = row["row"] in ("naive", "floor")
         table.add_row(*[_shown(row, column) for column in used], style="dim" if compared else "")
     console.print(table)
+
+
+def trust_rows(scores: Mapping[str, float]) -> list[Row]:
+    """Risk and coverage of the heart rate: `windows` (which are kept), `coverage` 0..1, `mae`, `within_3`."""
+    one = {key.removeprefix("heart_rate_"): value for key, value in scores.items() if key.startswith("heart_rate_")}
+    found: list[Row] = [{"windows": "all", "coverage": 1.0, "mae": one["mae"], "within_3": one["within_3"]}]
+    for share in COVERAGES:
+        percent = f"{100 * share:.0f}"
+        values = {"mae": one[f"mae_at_{percent}"], "within_3": one[f"within_3_at_{percent}"]}
+        found.append({"windows": f"surest {percent} %", "coverage": share, **values})
+    if "refused" in one:
+        values = {key: one[f"kept_{key}"] for key in ("mae", "within_3") if f"kept_{key}" in one}
+        found.append({"windows": "not refused", "coverage": 1 - one["refused"], **values})
+    return found
+
+
+def _print_trust(scores: Mapping[str, float], console: Console) -> None:
+    from rich.table import Table
+
+    table = Table(title="heart rate by confidence", title_justify="left", box=None, pad_edge=False, header_style="bold")
+    columns = ("windows", "coverage", "mae", "within_3")
+    for column in columns:
+        table.add_column(HEADINGS.get(column) or "", no_wrap=True, justify="left" if column == "windows" else "right")
+    for row in trust_rows(scores):
+        table.add_row(*[_shown(row, column) for column in columns])
+    console.print(table)
+    said = [f"area under risk over coverage {scores['heart_rate_aurc']:.3f}"]
+    said.append(f"calibration error {100 * scores['heart_rate_calibration_error']:.0f} %")
+    for verb, of in (("refused", "wrong"), ("kept", "right")):
+        if f"heart_rate_{verb}_of_{of}" in scores:
+            said.append(f"{verb} {100 * scores[f'heart_rate_{verb}_of_{of}']:.0f} % of the {of}")
+    console.print("; ".join(said), highlight=False)
 
 
 def _print_groups(report: Report, console: Console) -> None:

@@ -16,7 +16,7 @@ from zoo.metrics.protocol import Protocol, load_protocol
 from zoo.metrics.scores import rate_scores, target_scores
 from zoo.metrics.stretches import read_rows, stretches, zscored
 from zoo.signals.beats import mean_ibi_rate
-from zoo.signals.quality import confidences
+from zoo.signals.confidence import Calibrator, default, suited
 from zoo.signals.rate import heart_rate
 from zoo.signals.respiration import HIGH_HZ as FASTEST_BREATH
 from zoo.signals.respiration import LOW_HZ as SLOWEST_BREATH
@@ -46,7 +46,7 @@ class VitalsMetrics(Metric):
 
     `update` reads the rates of a batch once; `compute` gives {key: scalar}. A key is there where its truth is:
     `heart_rate_mae, _mae_se, _rmse, _mape, _r, _within_3, _within_5, _coverage, _naive_mae, _naive_within_3, _skill,
-    _floor_mae, _floor_within_3, _confident_mae` (`respiration_rate_*` alike, read from the pulse's
+    _floor_mae, _floor_within_3, _confident_mae` and `trust_scores` (`respiration_rate_*` alike, read from the pulse's
     modulations where the model gives no respiration; `heart_rate_head_*` where a head gives the
     rate besides the waveform), `ppg_r, ppg_mae, ppg_rmse, ppg_error_std, ppg_snr` (dB), `ppg_macc`, `ibi_mae` (ms), and
     `<target>_<key>` with the keys of `zoo.metrics.scores.target_scores`. Shares are 0..1, rates in 1/min.
@@ -57,6 +57,7 @@ class VitalsMetrics(Metric):
         protocol: name of a protocol, or one.
         statistics: (mean, standard deviation, median) of the training targets by name; the naive predictor says
             their median. Where a name is missing it says the median of all other people in the run.
+        calibrator: says the confidence of a window; that of any waveform unless given.
     """
 
     full_state_update = False
@@ -69,12 +70,14 @@ class VitalsMetrics(Metric):
         fps: float,
         protocol: str | Protocol = "zoo",
         statistics: Mapping[str, tuple[float, float, float]] | None = None,
+        calibrator: Calibrator | None = None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
         self.fps = float(fps)
         self.protocol = load_protocol(protocol) if isinstance(protocol, str) else protocol
         self.statistics = dict(statistics or {})
+        self.calibrator = calibrator or default()
         self.waveform_names = tuple(name for name, output in outputs.items() if isinstance(output, Signal))
         self.target_names = tuple(name for name, output in outputs.items() if not isinstance(output, Signal))
         self.sources = _sources(self.waveform_names, self.target_names)
@@ -96,7 +99,8 @@ class VitalsMetrics(Metric):
             targets: {name: (B,)} predicted, physical units (a class: the probability of its second).
             batch: `waveforms` {name: (B, T)} and `targets` {name: (B,)} with NaN where unknown, `person` B names;
                 optional `mask` (B, T) bool; optional `recording` B names and `start` (B,) s, by which protocols
-                average, and a window that a distributed sampler hands out twice is counted once.
+                average, and a window that a distributed sampler hands out twice is counted once; optional `views`
+                (B, 2 regions, T), which some calibrators weigh (`zoo.signals.confidence.views_of`).
         """
         people = [str(one) for one in batch["person"]]
         table = {name: np.full(len(people), np.nan) for name in self.columns}
@@ -116,6 +120,7 @@ class VitalsMetrics(Metric):
             if name in predicted and name in labels:
                 self._waveform(name, predicted[name], labels[name], asked, table)
         if "ppg" in self.waveform_names and "ppg" in predicted:
+            table["confidence"] = self._confidence(predicted["ppg"], table["heart_rate"], batch.get("views"), asked)
             self._pulse(predicted["ppg"], labels.get("ppg"), asked, table)
         for name in self.target_names:
             if name in targets:
@@ -161,12 +166,21 @@ class VitalsMetrics(Metric):
         for column, key in (("r", "r"), ("mae", "mae"), ("rmse", "rmse"), ("error_std", "std")):
             table[f"{name}_{column}"] = errors[key]
 
+    def _confidence(self, wave: Array, rate: Array, views: Any, asked: Array) -> Array:
+        """(B,) of each window's longest known stretch; a calibrator that lacks the views gives way to the default."""
+        found = np.full(len(wave), np.nan)
+        calibrator = suited(self.calibrator, views)
+        for rows, cut in stretches(np.isfinite(wave), asked):
+            seen = None if views is None else _numpy(views)[rows][..., cut]
+            band = {"low": self.protocol.low, "high": self.protocol.high}
+            found[rows] = calibrator(wave[rows, cut], self.fps, seen, rate=rate[rows], **band)
+        return found
+
     def _pulse(self, predicted: Array, label: Array | None, asked: Array, table: dict[str, Array]) -> None:
-        """What is read of pulse waves alone: confidence, inter-beat interval, SNR and MACC."""
-        band = {"low": self.protocol.low, "high": self.protocol.high}
-        table["confidence"] = read_rows(lambda wave: confidences(wave, self.fps, **band), predicted, asked)
+        """What is read of pulse waves alone: inter-beat interval, SNR and MACC."""
         if label is None:
             return
+        band = {"low": self.protocol.low, "high": self.protocol.high}
         for column, wave, least in (("ibi", predicted, 0.0), ("ibi_truth", label, LABEL_KNOWN)):
             table[column] = 60_000 / read_rows(lambda x: mean_ibi_rate(x, self.fps, **band), wave, asked, least)
         truth = table["heart_rate_truth"]
@@ -249,7 +263,8 @@ class VitalsMetrics(Metric):
     def _rate_scores(self, column: str, rate: str, rates: dict[str, Array], people: Sequence[str]) -> dict[str, float]:
         truth = rates[f"{rate}_truth"]
         confidence = rates.get("confidence") if column == "heart_rate" else None
-        return rate_scores(rates[column], truth, self._naive(rate, truth, people), rates[f"{rate}_floor"], confidence)
+        naive, floor = self._naive(rate, truth, people), rates[f"{rate}_floor"]
+        return rate_scores(rates[column], truth, naive, floor, confidence, self.calibrator.threshold)
 
 
 def _sources(waveforms: Sequence[str], targets: Sequence[str]) -> dict[str, str]:

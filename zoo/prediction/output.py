@@ -19,9 +19,13 @@ def to_dict(result: VideoResult) -> dict[str, Any]:
     over = result.over_time
     series: dict[str, Any] | None = None
     if over is not None:
-        names = ("times", "values", "low", "high")
+        names = ("times", "values", "low", "high", "confidence")
         series = {name: [_number(value, 3) for value in getattr(over, name)] for name in names}
         series.update(window=over.window, hop=over.hop, unit="1/min")
+        if result.quality is not None:
+            # as the confidence that stands beside it, None where there is no rate
+            limit = result.quality.threshold
+            series["refused"] = [None if sure is None else sure < limit for sure in series["confidence"]]
     return {
         "video": result.video,
         "model": result.model,
@@ -43,6 +47,8 @@ def to_dict(result: VideoResult) -> dict[str, Any]:
             "snr": _number(result.quality.snr, 2),
             "snr_unit": "dB",
             "confidence": _number(result.quality.confidence, 3),
+            "threshold": _number(result.quality.threshold, 3),
+            "refused": result.quality.refused,
         },
         "heart_rate_over_time": series,
         "notes": list(result.notes),
@@ -67,7 +73,7 @@ def to_csv(results: Sequence[VideoResult]) -> str:
     rates = ("heart_rate", "respiration_rate")
     header = ["video", *(f"{name}{part} (1/min)" for name in rates for part in ("", "_low", "_high"))]
     header += [_column(name, results) for name in markers]
-    header += ["snr (dB)", "confidence", "duration (s)", "model", "notes", "error"]
+    header += ["snr (dB)", "confidence", "refused", "duration (s)", "model", "notes", "error"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -75,10 +81,14 @@ def to_csv(results: Sequence[VideoResult]) -> str:
         row: list[Any] = [result.video]
         for name in rates:
             estimate: Estimate | None = getattr(result, name)
+            if name == "heart_rate" and result.quality is not None and result.quality.refused:
+                # whoever reads the column alone must not take a guess for a rate; the notes hold it
+                estimate = None
             row += [_cell(getattr(estimate, part, None), 2) for part in ("value", "low", "high")]
         row += [_cell(result.biomarkers[name].value if name in result.biomarkers else None, 4) for name in markers]
         quality = result.quality
         row += [_cell(getattr(quality, "snr", None), 2), _cell(getattr(quality, "confidence", None), 3)]
+        row += ["" if quality is None else "yes" if quality.refused else "no"]
         row += [_cell(result.duration or None, 2), result.model, "; ".join(result.notes), result.error or ""]
         writer.writerow(row)
     return text.getvalue()

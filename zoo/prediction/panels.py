@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 PULSE, INK, SOFT, FAINT, BAND_COLOUR = "#c8283c", "#22303c", "#7b8794", "#c3cad1", "#eef1f4"
 SHOWN_SECONDS = 15.0
 BAND = (0.7, 4.0)
-# a wider interval (1/min) is drawn as a hollow point
-SURE = 20.0
 
 
 def waveform(axes: Axes, result: VideoResult) -> None:
@@ -98,9 +96,10 @@ def over_time(axes: Axes, result: VideoResult) -> None:
     axes.plot(over.times, over.values, color=PULSE, lw=1.2)
     if len(over.times) <= 3:
         axes.vlines(over.times, over.low, over.high, color=PULSE, alpha=0.3, lw=3)
-    sure = over.high - over.low <= SURE
+    threshold = 0.0 if result.quality is None else result.quality.threshold
+    sure = np.nan_to_num(over.confidence) >= threshold
     if not sure.all():
-        axes.set_title("hollow: uncertain", loc="right", fontsize=9, fontweight="normal", color=SOFT)
+        axes.set_title("hollow: refused", loc="right", fontsize=9, fontweight="normal", color=SOFT)
     axes.plot(over.times[sure], over.values[sure], "o", color=PULSE, ms=3.5)
     axes.plot(over.times[~sure], over.values[~sure], "o", mfc="white", mec=PULSE, ms=3.5)
     if result.heart_rate:

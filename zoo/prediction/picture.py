@@ -92,9 +92,10 @@ def _numbers(figure: Figure, place: Place, result: VideoResult) -> None:
     rate = result.heart_rate
     if rate:
         number = f"{rate.value:.0f}"
-        put(number, 46, -0.01, color=PULSE, fontweight="bold")
+        refused = result.quality is not None and result.quality.refused
+        put(number, 46, -0.01, color=SOFT if refused else PULSE, fontweight="bold")
         aside = 0.14 + 0.125 * len(number)
-        put("beats per minute", 12, aside, 0.05)
+        put("refused: a guess" if refused else "beats per minute", 12, aside, 0.05)
         put(f"{_interval(rate)}   ({rate.method})", 10, aside, 0.32, color=SOFT)
     else:
         put("no heart rate", 26, down=0.1, color=PULSE, fontweight="bold")

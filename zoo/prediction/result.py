@@ -46,6 +46,7 @@ class OverTime:
         times: (n,) seconds, the windows' middles.
         values, low, high: (n,) 1/min, NaN where nothing can be decided.
         window, hop: seconds.
+        confidence: (n,) 0..1, the probability that the value is within 3 bpm; below `Quality.threshold` it is refused.
     """
 
     times: np.ndarray
@@ -54,6 +55,7 @@ class OverTime:
     high: np.ndarray
     window: float
     hop: float
+    confidence: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -74,15 +76,22 @@ class Biomarker:
 
 @dataclass(frozen=True)
 class Quality:
-    """How far the waveform may be trusted.
+    """How far the heart rate may be trusted.
 
     Args:
         snr: dB, power around the heart rate and its first harmonic over the rest of the band.
-        confidence: 0..1.
+        confidence: 0..1, the share of the clip's windows that are expected to be right within 3 bpm.
+        threshold: a confidence below this is refused.
     """
 
     snr: float
     confidence: float
+    threshold: float
+
+    @property
+    def refused(self) -> bool:
+        """The heart rate is not to be used."""
+        return self.confidence < self.threshold
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from zoo import checkpoints, registry
 from zoo.errors import UnknownName
 from zoo.export.runtime import OnnxRunner
 from zoo.signals import classical
+from zoo.signals.confidence import Calibrator, default
 from zoo.spec import Input, Output, Signal, Traces
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Runner(Protocol):
         outputs: waveforms (`Signal`, in their network's form) and biomarkers (`Target`) by name.
         trained_on: data sets that it was trained on.
         trainable: False for a classical method.
+        calibrator: how far its heart rate may be trusted; None takes that of its name, or of any waveform.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Runner(Protocol):
     outputs: Mapping[str, Output]
     trained_on: tuple[str, ...]
     trainable: bool
+    calibrator: Calibrator | None
 
     def __call__(self, batch: np.ndarray) -> Outputs:
         """Waveforms {name: (B, T)} and biomarkers {name: (B,)} in physical units, from float32 `input.shape(B, T)`."""
@@ -54,6 +57,7 @@ class ClassicalRunner:
 
     trained_on: tuple[str, ...] = ()
     trainable = False
+    calibrator: Calibrator | None = None
 
     def __init__(self, name: str, method: Callable[[np.ndarray, float], np.ndarray]) -> None:
         self.name = name
@@ -80,6 +84,7 @@ class TorchRunner:
         self.outputs: Mapping[str, Output] = module.outputs
         self.trained_on = tuple(module.trained_on)
         self.trainable = module.trainable
+        self.calibrator: Calibrator | None = module.confidence
 
     def __call__(self, batch: np.ndarray) -> Outputs:
         import torch
@@ -113,6 +118,11 @@ def _without_torch(name: str) -> OnnxRunner | None:
         return None
     sha256 = checkpoints.read_card(card).onnx_sha256
     return OnnxRunner(path, sha256=sha256) if sha256 else None
+
+
+def calibrator_of(runner: Runner) -> Calibrator:
+    """What says how far a runner's heart rate may be trusted."""
+    return getattr(runner, "calibrator", None) or default(runner.name)
 
 
 def simulated(runner: Runner) -> bool:

@@ -37,13 +37,17 @@ def in_full(result: VideoResult) -> Table:
     table.add_column("interval", justify="right")
     table.add_column("how", style="dim", overflow="fold")
     for name, estimate in (("heart rate", result.heart_rate), ("respiration rate", result.respiration_rate)):
-        if estimate is not None:
+        if estimate is not None and name == "heart rate" and _refused(result):
+            table.add_row(name, Text("refused", style="red"), "", f"guess: {_value(estimate)}; {_how(estimate)}")
+        elif estimate is not None:
             table.add_row(name, _value(estimate), _interval(estimate), _how(estimate))
         else:
             table.add_row(name, "–", "", "could not be decided")
     if result.quality is not None:
         snr = f"signal-to-noise ratio {result.quality.snr:.1f} dB" if math.isfinite(result.quality.snr) else ""
-        table.add_row("confidence", f"{100 * result.quality.confidence:.0f} %", "", snr)
+        least = f"refused below {100 * result.quality.threshold:.0f} %"
+        sure = f"{100 * result.quality.confidence:.0f} %"
+        table.add_row("confidence", sure, "", "; ".join(filter(None, [least, snr])))
     if result.biomarkers:
         table.add_section()
     for name, marker in result.biomarkers.items():
@@ -82,10 +86,15 @@ def summary(results: Sequence[VideoResult]) -> Table:
         confidence = f"{100 * result.quality.confidence:.0f} %" if result.quality else "–"
         rate, breath = result.heart_rate, result.respiration_rate
         spoken = f"{rate.value:.1f} ({_interval(rate)})" if rate else "–"
+        spoken = "refused" if _refused(result) else spoken
         own = [note for note in result.notes if note not in _shared_notes(results)]
         remarks = Text("; ".join(own), style="yellow")
         table.add_row(Text(name), spoken, f"{breath.value:.1f}" if breath else "–", confidence, remarks)
     return table
+
+
+def _refused(result: VideoResult) -> bool:
+    return result.quality is not None and result.quality.refused
 
 
 def _shared_notes(results: Sequence[VideoResult]) -> list[str]:

@@ -14,8 +14,9 @@ from zoo.errors import FaceError, VideoError
 from zoo.prediction import rates
 from zoo.prediction.inputs import check_local
 from zoo.prediction.result import Biomarker, VideoResult
-from zoo.prediction.runner import DEFAULT, Runner, open_runner, simulated, untrained
+from zoo.prediction.runner import DEFAULT, Runner, calibrator_of, open_runner, simulated, untrained
 from zoo.prediction.windows import LONGEST_GAP, Windows
+from zoo.signals.confidence import views_of
 from zoo.spec import TARGETS, Clip, Target
 
 SHORTEST = 10.0
@@ -134,11 +135,13 @@ def _result(video: str, runner: Runner, source: Stream, windows: Windows, clock:
     began = perf_counter()
     fps = runner.input.fps
     start, waveforms = _joined(windows)
+    calibrator = calibrator_of(runner)
+    views = _views(windows, start) if calibrator.needs_views else None
     frames = max(stretch.start + stretch.frames for stretch in windows.stretches) - start
     times = (start + np.arange(frames)) / fps
     numbers = _numbers(windows)
     seen = sum(stretch.frames for stretch in windows.stretches) / fps
-    read = rates.read(waveforms, numbers, fps, start / fps, seen)
+    read = rates.read(waveforms, numbers, fps, start / fps, seen, views, calibrator)
     notes = [*_model_notes(runner), *source.notes, *clock.notes(), *read.notes]
     if grey.seen:
         notes.append("the video is grey: much of the pulse lies in colour")
@@ -172,6 +175,17 @@ def _joined(windows: Windows) -> tuple[int, dict[str, np.ndarray]]:
         for name, wave in stretch.waveforms.items():
             joined[name][stretch.start - start : stretch.start - start + stretch.frames] = wave
     return start, joined
+
+
+def _views(windows: Windows, start: int) -> np.ndarray:
+    """What the colours of all stretches say without the model, (2 regions, T) on the grid of `_joined`."""
+    end = max(stretch.start + stretch.frames for stretch in windows.stretches)
+    views = np.full((2 * len(windows.stretches[0].colours), end - start), np.nan)
+    for stretch in windows.stretches:
+        seen = views_of(stretch.colours, windows.input.fps)
+        if seen is not None:
+            views[:, stretch.start - start : stretch.start - start + stretch.frames] = seen
+    return views
 
 
 def _numbers(windows: Windows) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 
 from zoo.prediction.runner import Runner
+from zoo.signals.confidence import colours_of
 from zoo.signals.forms import to_value
 from zoo.signals.resample import nearest_index, resample
 from zoo.spec import Clip, Signal
@@ -24,12 +25,14 @@ class Stretch:
         start, frames: grid index of its first sample, and how many there are.
         waveforms: z-scored waveforms (n,) by name.
         biomarkers: a value for each window, by name.
+        colours: (regions, 3, n) mean colours that the model saw.
     """
 
     start: int
     frames: int = 0
     waveforms: dict[str, np.ndarray] = field(default_factory=dict)
     biomarkers: dict[str, list[float]] = field(default_factory=dict)
+    colours: np.ndarray = field(default_factory=lambda: np.zeros((0, 3, 0)))
 
 
 @dataclass
@@ -40,17 +43,22 @@ class _Sum:
     weight: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def add(self, at: int, wave: np.ndarray) -> None:
-        missing = at + len(wave) - len(self.total)
+        """Add (..., n) from sample `at` on."""
+        length, held = wave.shape[-1], len(self.weight)
+        if not held:
+            self.total = np.zeros((*wave.shape[:-1], 0), wave.dtype)
+        missing = at + length - held
         if missing > 0:
             # doubled, so that hours of video cost no more than their waveform
-            self.total = np.concatenate([self.total, np.zeros(max(missing, len(self.total)))])
-            self.weight = np.concatenate([self.weight, np.zeros(max(missing, len(self.weight)))])
-        taper = np.sin(np.pi * (np.arange(len(wave)) + 0.5) / len(wave)) ** 2
-        self.total[at : at + len(wave)] += taper * wave
-        self.weight[at : at + len(wave)] += taper
+            more = np.zeros((*wave.shape[:-1], max(missing, held)), wave.dtype)
+            self.total = np.concatenate([self.total, more], axis=-1)
+            self.weight = np.concatenate([self.weight, np.zeros(more.shape[-1])])
+        taper = np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2
+        self.total[..., at : at + length] += (taper * wave).astype(wave.dtype, copy=False)
+        self.weight[at : at + length] += taper
 
     def joined(self, frames: int) -> np.ndarray:
-        return self.total[:frames] / self.weight[:frames]
+        return self.total[..., :frames] / self.weight[:frames]
 
 
 class Windows:
@@ -73,6 +81,7 @@ class Windows:
         self._first = self._next = self._covered = 0
         self._open: Stretch | None = None
         self._sums: dict[str, _Sum] = {}
+        self._colours = _Sum()
 
     def push(self, times: np.ndarray, found: np.ndarray, samples: np.ndarray) -> None:
         """Take successive frames.
@@ -102,6 +111,7 @@ class Windows:
             if self._open is not None:
                 self._open.frames = self._covered - self._open.start
                 self._open.waveforms = {name: sums.joined(self._open.frames) for name, sums in self._sums.items()}
+                self._open.colours = self._colours.joined(self._open.frames)
                 self.stretches.append(self._open)
         self._reset()
 
@@ -142,6 +152,8 @@ class Windows:
             assert isinstance(output, Signal)
             value = to_value(wave[0].astype(np.float64), output.form, self.input.fps)
             self._sums.setdefault(name, _Sum()).add(start - self._open.start, value)
+        colours = colours_of(window[None], self.input)[0].astype(np.float32)
+        self._colours.add(start - self._open.start, colours)
         for name, number in biomarkers.items():
             self._open.biomarkers.setdefault(name, []).append(float(number[0]))
         self._covered = start + length

@@ -17,6 +17,8 @@ from zoo.signals.spectrum import power_spectrum
 
 # width of a Hann window's line: standard deviation of its main lobe's power, in 1 / duration
 HANN_LINE = 0.577
+# Hz, within which a rate counts as right
+NEAR = 3 / 60
 
 
 def rate_interval(
@@ -28,6 +30,7 @@ def rate_interval(
     high: float = 3.2,
     whiten: bool = True,
     level: float = 0.9,
+    confidence: float | None = None,
 ) -> tuple[float, float]:
     """Interval that holds the true rate with probability `level`, given that it lies in the band.
 
@@ -38,6 +41,9 @@ def rate_interval(
         low, high: band in Hz.
         whiten: noise falls as 1/f.
         level: 0..1.
+        confidence: probability that the rate is right within 3 bpm, where something has judged it
+            (`zoo.signals.confidence`): the probability of what lies within is made so large, what the spectrum says
+            else, half of it spread evenly over the band, shares the rest.
 
     Returns:
         its ends in 1/min, around `rate` and within the band.
@@ -51,12 +57,24 @@ def rate_interval(
     noise = _noise(f, height, peak, duration)
     # bins of the padded spectrum are not independent, but the sum over them is an integral: only its shape counts
     belief = np.exp(np.clip((height - height.max()) / noise, -700, 0))
+    if confidence is not None:
+        belief = _as_sure(f, belief, peak, confidence)
     cumulative = np.cumsum(belief) / belief.sum()
     first = np.interp((1 - level) / 2, cumulative, f)
     last = np.interp((1 + level) / 2, cumulative, f)
     spread = _wander(f, height, peak, duration, noise) * 1.645
     ends = peak - math.hypot(max(peak - first, 0), spread), peak + math.hypot(max(last - peak, 0), spread)
     return 60 * max(ends[0], low), 60 * min(ends[1], high)
+
+
+def _as_sure(f: np.ndarray, belief: np.ndarray, peak: float, confidence: float) -> np.ndarray:
+    """The belief over f with the share `confidence` of it within 3 bpm of the peak."""
+    near = np.abs(f - peak) <= NEAR
+    inner = np.where(near, belief, 0)
+    outer = np.where(near, 0, belief)
+    even = np.where(near, 0.0, 1 / max(np.count_nonzero(~near), 1))
+    outer = (outer / outer.sum() + even) / 2 if outer.sum() > 0 else even
+    return confidence * inner / inner.sum() + (1 - confidence) * outer
 
 
 def _noise(f: np.ndarray, height: np.ndarray, peak: float, duration: float) -> float:

@@ -1,9 +1,8 @@
-"""How far a waveform may be trusted: SNR, MACC, likeness of its beats, perfusion, and one confidence of them."""
+"""How clean a waveform is: SNR, MACC, likeness of beats, perfusion. How far to trust it: `zoo.signals.confidence`."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from zoo.errors import InputShapeError
 from zoo.signals.arrays import Array, back, check_band, check_wave, floating, numpy_float64
 from zoo.signals.beats import beat_times
 from zoo.signals.filters import bandpass
-from zoo.signals.rate import HIGH_HZ, LOW_HZ, heart_rate
+from zoo.signals.rate import HIGH_HZ, LOW_HZ
 
 TEMPLATE_SAMPLES = 64
 
@@ -109,59 +108,6 @@ def perfusion(trace: Array, fps: float, *, low: float = LOW_HZ, high: float = HI
         return back(np.full(x.shape[:-1], np.nan), trace)
     swing = 2 * math.sqrt(2) * bandpass(x, fps, low, high, order=2).std(-1)
     return back(np.where(mean > 0, 100 * swing / np.where(mean > 0, mean, 1), np.nan), trace)
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """How far one waveform may be trusted.
-
-    Args:
-        confidence: 0..1, the geometric mean of the shares below; 0 where no rate can be decided.
-        snr: dB about the wave's own rate.
-        template: correlation of beats with their mean.
-        agreement: 1/min between the rate by spectrum and the rate by beats.
-        rate: 1/min by spectrum.
-    """
-
-    confidence: float
-    snr: float
-    template: float
-    agreement: float
-    rate: float
-
-
-def confidence(wave: Array, fps: float, *, low: float = LOW_HZ, high: float = HIGH_HZ) -> Confidence:
-    """One number 0..1 for a waveform, made of what can be seen without any truth.
-
-    SNR counts by a logistic (0.08 at -5 dB, 0.5 at 0 dB, 0.92 at 5 dB), template correlation from 0 to 1, and the
-    distance between the rate by spectrum and the rate by beats by exp(-distance / 10 bpm). It ranks windows; it is no
-    probability.
-
-    Args:
-        wave: (T,) value form; a batch goes to `confidences`.
-    """
-    x = numpy_float64(check_wave(wave, fps))
-    if x.ndim != 1:
-        raise InputShapeError("confidence takes one waveform (T,); use confidences for a batch.")
-    rate = float(heart_rate(x, fps, low=low, high=high))
-    if not math.isfinite(rate):
-        return Confidence(0.0, math.nan, math.nan, math.nan, math.nan)
-    decibels = float(snr(x, fps, rate, low=low, high=high))
-    template = float(template_correlation(x, fps, low=low, high=high))
-    agreement = abs(rate - float(heart_rate(x, fps, low=low, high=high, method="beats")))
-    shares = [
-        1.0 if math.isnan(decibels) else 1 / (1 + math.exp(-decibels / 2)),
-        0.05 if math.isnan(template) else max(template, 0.05),
-        0.05 if math.isnan(agreement) else max(math.exp(-agreement / 10), 0.05),
-    ]
-    return Confidence(float(np.prod(shares) ** (1 / 3)), decibels, template, agreement, rate)
-
-
-def confidences(wave: Array, fps: float, *, low: float = LOW_HZ, high: float = HIGH_HZ) -> np.ndarray:
-    """`confidence` of each waveform of a batch: (..., T) to (...) float64."""
-    x = numpy_float64(check_wave(wave, fps))
-    rows = [confidence(row, fps, low=low, high=high).confidence for row in x.reshape(-1, x.shape[-1])]
-    return np.reshape(rows, x.shape[:-1])
 
 
 def _template(x: np.ndarray, fps: float, low: float, high: float) -> float:

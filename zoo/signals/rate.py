@@ -105,13 +105,14 @@ def measure(
     method: Method = "spectrum",
     whiten: bool = True,
     level: float = 0.9,
+    confidence: float | None = None,
     **options: Any,
 ) -> Rate:
     """Heart rate of one waveform with its interval, or the reason why there is none.
 
     Args:
         wave: (T,).
-        level: of the interval, see `zoo.signals.interval`.
+        level, confidence: of the interval, see `zoo.signals.interval`.
 
     The others, and the errors, are those of `heart_rate`.
     """
@@ -121,7 +122,8 @@ def measure(
     value = float(heart_rate(x, fps, low=low, high=high, method=method, whiten=whiten, **options))
     ends = (np.nan, np.nan)
     if np.isfinite(value):
-        ends = rate_interval(x, fps, value, low=low, high=high, whiten=whiten, level=level)
+        judged: Any = {"level": level, "confidence": confidence}
+        ends = rate_interval(x, fps, value, low=low, high=high, whiten=whiten, **judged)
     reason = "" if np.isfinite(value) else _reason(x, fps, low, high)
     return Rate(value, float(ends[0]), float(ends[1]), method, (low, high), len(x) / fps, level, reason)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from zoo.data.synthetic.traces import Capture, draw_capture, render_traces
 from zoo.errors import UsageError
 from zoo.spec import TARGETS, Clip, Input
 
-_PERSON, _WINDOW = 0, 1  # branches of the seed tree
+_PERSON, _WINDOW, _HOPELESS = 0, 1, 2  # branches of the seed tree
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class SyntheticWindows:
         first_person: number of the first person; the same (seed, number) is the same person in every window set.
         hard: 0 (nearly raw video of people who sit still) to 1 (up to hard compression, talking and moving).
         capture: fixed conditions instead of drawn ones.
+        hopeless: share of the windows whose pulse was destroyed: 0.5 to 2 powers of ten of it are lost.
     """
 
     input: Input
@@ -41,12 +42,15 @@ class SyntheticWindows:
     first_person: int = 0
     hard: float = 1.0
     capture: Capture | None = field(default=None)
+    hopeless: float = 0.0
 
     def __post_init__(self) -> None:
         if self.people < 1 or self.windows_per_person < 1:
             raise UsageError("Simulated data needs at least one person and one window a person.")
         if not 0.0 <= self.hard <= 1.0:
             raise UsageError(f"hard is between 0 and 1, not {self.hard}.")
+        if not 0.0 <= self.hopeless <= 1.0:
+            raise UsageError(f"hopeless is a share between 0 and 1, not {self.hopeless}.")
         if not isinstance(self.input, Clip):
             layout_of(self.input.regions)
 
@@ -88,6 +92,9 @@ class SyntheticWindows:
         frames, fps = self.input.frames, self.input.fps
         body = circulate(person, frames / fps, rng)
         capture = draw_capture(rng, self.hard) if self.capture is None else self.capture
+        fate = self._generator(_HOPELESS, self.first_person + number, window)
+        if fate.random() < self.hopeless:
+            capture = replace(capture, pulse=capture.pulse * 10 ** -fate.uniform(0.5, 2.0))
         if isinstance(self.input, Clip):
             seen, mask = render_clip(body, capture, self.input.size, frames, fps, rng)
         else:
