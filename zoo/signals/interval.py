@@ -72,7 +72,7 @@ def _as_sure(f: np.ndarray, belief: np.ndarray, peak: float, confidence: float) 
     near = np.abs(f - peak) <= NEAR
     inner = np.where(near, belief, 0)
     outer = np.where(near, 0, belief)
-    even = np.where(near, 0.0, 1 / max(np.count_nonzero(~near), 1))
+    even = np.where(near, 0.0, 1 / max(int((~near).sum()), 1))
     outer = (outer / outer.sum() + even) / 2 if outer.sum() > 0 else even
     return confidence * inner / inner.sum() + (1 - confidence) * outer
 
