@@ -1,13 +1,14 @@
 """Teacher, student alone and student taught by it, over several seeds: what distillation is worth, in one table.
 
-    python benchmarks/distillation.py --data folder=STORE --real ubfc_rppg=PATH --out distillation
-    python benchmarks/distillation.py --seeds 2 --steps 40 --people 24 --test-people 12     # a CPU, in a minute or two
+    python benchmarks/distillation.py --data folder=STORE --real ubfc_rppg=PATH --choose --out distillation
+    python benchmarks/distillation.py --seeds 2 --steps 40 --batch 2 --people 24 --test-people 12   # to try, on a CPU
 
 STORE is what `zoo prepare --data folder --root DIR --out STORE --regions none --crop 36 --crop-mode first_box_1.6`
 makes of any folder of videos, that of `zoo simulate` say; a folder of videos will do too, and without `--data` the
 windows are the zoo's own simulated people. Recipes (`can_teacher.yaml`, `can_student.yaml`, `can_student_kd.yaml`) say
-how the three are trained; seeds differ in first weights and in the order of windows, never in who trains and who tests.
-All windows are read once and lie on the device as bytes, so that it never waits for a file.
+how the three are trained; `--choose` first tries a few losses, and a few ways to teach, on people who validate. Seeds
+differ in first weights and in the order of windows, never in who trains and who tests. All windows are read once and
+lie on the device as bytes, so that it never waits for a file.
 
 Scores are those of `zoo test` (protocol zoo, windows of 20 s). An interval over seeds is Student's t; one over people
 is a bootstrap by person of all seeds' errors. Where the teacher beats the student by less than 0.5 bpm there is no gap
@@ -20,9 +21,11 @@ import argparse
 import json
 import logging
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -49,25 +52,34 @@ MODELS = (TEACHER, ALONE, TAUGHT)
 LEAST_GAP = 0.5
 SECONDS = 20.0
 NOISES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
+PROTOCOL = load_protocol("zoo")
+TRIAL_SEED = 100
+# what --choose tries
+LOSSES = ({"mse": 1.0}, {"negative_pearson": 1.0, "spectral": 0.2}, {"band_pearson": 1.0, "spectral": 0.2})
+LESSONS = [
+    {"loss": loss, "orientation": orientation, "maps": maps}
+    for loss, orientation, maps in product(("mse", "band_pearson"), ("target", "printed"), (0.1, 1.0))
+]
 
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows of one length on a device: crops (n, 3, T, S, S) uint8, PPG (n, T), mask (n, T), and n people."""
+    """Windows of one length on a device: crops (n, 3, T, S, S) uint8, PPG (n, T), mask (n, T), n people, n rates."""
 
     crops: Tensor
     ppg: Tensor
     mask: Tensor
     people: list[str]
+    truth: np.ndarray
 
     def __len__(self) -> int:
         return len(self.crops)
 
-    def batch(self, rows: Tensor, noise: float = 0.0, seed: int = 0) -> dict[str, Any]:
-        """A batch as `VitalsDataModule` collates it; `noise` in grey levels is added to every pixel and frame."""
+    def batch(self, rows: Tensor, noise: float = 0.0) -> dict[str, Any]:
+        """A batch as `VitalsDataModule` gives it; `noise` in grey levels is added to every pixel and frame."""
         clip = self.crops[rows].float()
         if noise:
-            generator = torch.Generator(clip.device).manual_seed(seed)
+            generator = torch.Generator(clip.device).manual_seed(int(rows[0]))
             clip = clip + noise * torch.randn(clip.shape, generator=generator, device=clip.device)
             clip = clip.round().clamp(0, 255)
         return {"input": clip / 255, "waveforms": {"ppg": self.ppg[rows]}, "targets": {}, "mask": self.mask[rows]}
@@ -88,17 +100,19 @@ class Batches(IterableDataset[dict[str, Any]]):
                     yield self.windows.batch(rows)
 
 
-def read(windows: Any, device: torch.device, workers: int) -> Windows:
+def read(windows: Any, fps: float, device: torch.device, workers: int) -> Windows:
     """All windows of a data set, read by `workers` processes, as bytes on the device."""
-    loader = DataLoader(windows, batch_size=4, num_workers=workers, collate_fn=collate)
     parts: dict[str, list[Any]] = {"crops": [], "ppg": [], "mask": []}
     people: list[str] = []
-    for batch in loader:
-        parts["crops"].append((batch["input"] * 255).round().to(torch.uint8).to(device))
+    for batch in DataLoader(windows, batch_size=4, num_workers=workers, collate_fn=collate):
+        clip = batch["input"]
+        parts["crops"].append((clip if clip.dtype == torch.uint8 else (clip * 255).round().to(torch.uint8)).to(device))
         parts["ppg"].append(batch["waveforms"]["ppg"].to(device))
         parts["mask"].append(batch["mask"].to(device))
         people += batch["person"]
-    return Windows(**{name: torch.cat(values) for name, values in parts.items()}, people=people)
+    found = {name: torch.cat(values) for name, values in parts.items()}
+    label, mask = found["ppg"].cpu().numpy(), found["mask"].cpu().numpy()
+    return Windows(**found, people=people, truth=read_rows(partial(PROTOCOL.truth, fps=fps), label, mask, 0.8))
 
 
 def data_of(where: str, input: Clip, args: argparse.Namespace, **options: Any) -> VitalsDataModule:
@@ -107,50 +121,52 @@ def data_of(where: str, input: Clip, args: argparse.Namespace, **options: Any) -
     place: dict[str, Any] = {}
     if path:
         place = {"store": path, "root": None} if any(Path(path).glob(f"{name}-*/")) else {"root": path}
-    return VitalsDataModule(name, input=input, workers=args.workers, ratios=[0.75, 0.05, 0.2], **place, **options)
+    return VitalsDataModule(name, input=input, workers=args.workers, ratios=[0.7, 0.1, 0.2], **place, **options)
 
 
-def sets(args: argparse.Namespace, input: Clip, device: torch.device) -> tuple[Windows, dict[str, Windows]]:
-    """Training windows, and test windows by name."""
+def sets(args: argparse.Namespace, input: Clip, device: torch.device) -> dict[str, Windows]:
+    """Windows that train (`train`), that choose (`val`), and those of each test."""
     simulated = args.data == "synthetic"
-    people, test_people = ({"options": {"people": n}} if simulated else {} for n in (args.people, args.test_people))
+    people, others = ({"options": {"people": n}} if simulated else {} for n in (args.people, args.test_people))
     long = replace(input, frames=round(SECONDS * input.fps))
     stages = {
         "train": ("train", data_of(args.data, input, args, **people)),
-        "simulated": ("test", data_of(args.data, long, args, test_people="held_out", **test_people)),
+        "val": ("val", data_of(args.data, long, args, **others)),
+        "simulated": ("test", data_of(args.data, long, args, test_people="held_out", **others)),
         **{f"real {one.partition('=')[0]}": ("test", data_of(one, long, args, test_people="all")) for one in args.real},
     }
     found = {}
     for name, (stage, data) in stages.items():
         started = time.monotonic()
-        data.setup("fit" if stage == "train" else "test")
-        (windows,) = (each for each, _ in data._stages[stage])  # type: ignore[index]
-        found[name] = read(windows, device, args.workers)
+        data.setup({"train": "fit", "val": "validate", "test": "test"}[stage])
+        windows = getattr(data, f"{stage}_dataloader")().dataset
+        found[name] = read(windows, input.fps, device, args.workers)
         print(
             f"{name}: {len(found[name])} windows of {len(set(found[name].people))} people, "
             f"{found[name].crops.nbytes / 1e6:.0f} MB, {time.monotonic() - started:.0f} s",
             flush=True,
         )
-    return found.pop("train"), found
+    return found
 
 
-def settings_of(name: str, args: argparse.Namespace) -> dict[str, Any]:
-    """A recipe, with what the command line changes of it."""
-    settings: dict[str, Any] = yaml.safe_load(registry.config(name).read_text())
-    settings["model"]["init_args"] |= {"frames": args.frames, **({"losses": args.losses} if args.losses else {})}
-    if "distillation" in settings:
-        settings["distillation"] |= {k: v for k in ("output", "maps", "orientation", "grid") if (v := getattr(args, k))}
-    return settings
+def recipes(args: argparse.Namespace, chosen: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The three recipes, with what is to be changed of them: `losses`, and settings of the lesson."""
+    found = {name: yaml.safe_load(registry.config(name).read_text()) for name in MODELS}
+    for settings in found.values():
+        settings["model"]["init_args"]["frames"] = args.frames
+        if "losses" in chosen:
+            settings["model"]["init_args"]["losses"] = chosen["losses"]
+    found[TAUGHT]["distillation"] |= {name: value for name, value in chosen.items() if name != "losses"}
+    return found
 
 
-def train(name: str, seed: int, teacher: VitalsModule | None, windows: Windows, args: argparse.Namespace) -> Any:
-    """One model, trained by its recipe for `args.steps` steps."""
-    settings = settings_of(name, args)
+def train(recipe: dict[str, Any], seed: int, teacher: VitalsModule | None, windows: Windows, args: Any) -> VitalsModule:
+    """A model trained by a recipe for `args.steps` steps."""
     L.seed_everything(seed, verbose=False)
-    module = registry.model_class(settings["model"]["class_path"])(**settings["model"]["init_args"])
-    if "distillation" in settings:
+    module: VitalsModule = registry.model_class(recipe["model"]["class_path"])(**recipe["model"]["init_args"])
+    if "distillation" in recipe:
         assert teacher is not None
-        module.lesson = Lesson(teacher, module, Distillation(**settings["distillation"]))
+        module.lesson = Lesson(teacher, module, Distillation(**recipe["distillation"]))
     trainer = L.Trainer(
         accelerator=args.accelerator,
         devices=1,
@@ -161,27 +177,25 @@ def train(name: str, seed: int, teacher: VitalsModule | None, windows: Windows, 
         enable_progress_bar=False,
         enable_model_summary=False,
         precision=args.precision,
-        gradient_clip_val=settings["trainer"]["gradient_clip_val"],
+        gradient_clip_val=recipe["trainer"]["gradient_clip_val"],
         benchmark=True,
     )
     trainer.fit(module, DataLoader(Batches(windows, args.batch, seed), batch_size=None))
-    return module.eval()
+    module.lesson = None
+    return module.to(windows.crops.device).eval()
 
 
 def score(module: VitalsModule, windows: Windows, noise: float = 0.0, size: int = 16) -> dict[str, np.ndarray]:
-    """Rate (1/min), its truth and the waveform's r of each window."""
-    protocol, fps = load_protocol("zoo"), module.input.fps
-    module.to(windows.crops.device)
+    """Rate (1/min) and its truth, and the waveform's r, of each window."""
     waves = []
     with torch.inference_mode():
         for rows in torch.arange(len(windows), device=windows.crops.device).split(size):
-            batch = windows.batch(rows, noise, seed=int(rows[0]))
-            waves.append(module.values(module(batch["input"]).waveforms)["ppg"].cpu())
+            waves.append(module.values(module(windows.batch(rows, noise)["input"]).waveforms)["ppg"].cpu())
     wave, label, mask = torch.cat(waves).numpy(), windows.ppg.cpu().numpy(), windows.mask.cpu().numpy()
     both = np.isfinite(label) & mask
     return {
-        "rate": read_rows(partial(protocol.rate, fps=fps), wave, mask),
-        "truth": read_rows(partial(protocol.truth, fps=fps), label, mask, 0.8),
+        "rate": read_rows(partial(PROTOCOL.rate, fps=module.input.fps), wave, mask),
+        "truth": windows.truth,
         "r": statistics.waveform_errors(zscored(wave, both), zscored(label, both))["r"],
     }
 
@@ -197,6 +211,28 @@ def figures(found: Mapping[str, np.ndarray]) -> dict[str, float]:
     }
 
 
+def choose(data: Mapping[str, Windows], args: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The losses by which teacher and student alone do best on people who validate, then the best lesson; all tried."""
+    tried: list[dict[str, Any]] = []
+    teachers = {}
+    for losses in LOSSES:
+        recipe = recipes(args, {"losses": losses})
+        models = {name: train(recipe[name], TRIAL_SEED, None, data["train"], args) for name in (TEACHER, ALONE)}
+        maes = {name: figures(score(model, data["val"])) for name, model in models.items()}
+        tried.append({"losses": losses, **{name: maes[name] for name in maes}})
+        teachers[json.dumps(losses)] = models[TEACHER]
+        print(f"tried {losses}: " + ", ".join(f"{name} {one['mae']:.2f}" for name, one in maes.items()), flush=True)
+    best = min(tried, key=lambda one: one[TEACHER]["mae"] + one[ALONE]["mae"])["losses"]
+    taught = []
+    for lesson in LESSONS:
+        recipe = recipes(args, {"losses": best, **lesson})
+        model = train(recipe[TAUGHT], TRIAL_SEED, teachers[json.dumps(best)], data["train"], args)
+        taught.append({**lesson, TAUGHT: figures(score(model, data["val"]))})
+        print(f"tried {lesson}: {taught[-1][TAUGHT]['mae']:.2f}", flush=True)
+    lesson = min(taught, key=lambda one: one[TAUGHT]["mae"])
+    return {"losses": best, **{name: lesson[name] for name in LESSONS[0]}}, [*tried, *taught]
+
+
 def over_seeds(values: list[float]) -> tuple[float, float]:
     """Mean and the half width of Student's 95 % interval; NaN with one seed."""
     n = len(values)
@@ -204,13 +240,19 @@ def over_seeds(values: list[float]) -> tuple[float, float]:
     return float(np.mean(values)), float(half)
 
 
-def row(runs: list[dict[str, np.ndarray]], people: list[str]) -> dict[str, Any]:
-    """One model on one test set, over its seeds."""
-    seeds = [figures(run) for run in runs]
-    found: dict[str, Any] = {name: over_seeds([one[name] for one in seeds]) for name in seeds[0]}
-    rate, truth = (np.concatenate([run[name] for run in runs]) for name in ("rate", "truth"))
-    found["mae_people"] = statistics.bootstrap(statistics.mae, rate, truth, people * len(runs))
-    return {**found, "seeds": seeds}
+def compared(models: list[dict[str, VitalsModule]], windows: Windows, noise: float = 0.0) -> dict[str, Any]:
+    """All three models on one test set, over their seeds."""
+    rows = {}
+    for name in MODELS:
+        runs = [score(one[name], windows, noise) for one in models]
+        seeds = [figures(run) for run in runs]
+        rate, truth = (np.concatenate([run[column] for run in runs]) for column in ("rate", "truth"))
+        rows[name] = {
+            **{key: over_seeds([one[key] for one in seeds]) for key in seeds[0]},
+            "mae_people": statistics.bootstrap(statistics.mae, rate, truth, windows.people * len(runs)),
+            "seeds": seeds,
+        }
+    return {**rows, "gap": gap(rows)}
 
 
 def gap(rows: Mapping[str, Any]) -> dict[str, float]:
@@ -241,13 +283,11 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
             )
     lines.append("")
     for name, rows in results.items():
-        found = gap(rows)
-        says = f"{name}: the teacher leads the student by {found['lead']:.2f} bpm; distillation gives it "
+        found = rows["gap"]
+        says = f"- {name}: the teacher leads the student by {found['lead']:.2f} bpm, distillation gives the student "
         says += f"{found['gained']:.2f} ± {found['gained_half']:.2f} bpm"
-        if found["lead"] < LEAST_GAP:
-            lines.append(f"- {says}. That is less than {LEAST_GAP} bpm: there is no gap to close here.")
-        else:
-            lines.append(f"- {says}, {100 * found['share']:.0f} % of the gap.")
+        small = f". That lead is under {LEAST_GAP} bpm: there is no gap to close here."
+        lines.append(says + (small if found["lead"] < LEAST_GAP else f", {100 * found['share']:.0f} % of the gap."))
     return "\n".join(lines)
 
 
@@ -261,59 +301,54 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--frames", type=int, default=180, help="of a training window")
-    parser.add_argument("--losses", type=json.loads, help="of all three, as JSON, instead of the recipes'")
-    parser.add_argument("--output", type=float, help="weight of the output's loss, instead of the recipe's")
-    parser.add_argument("--maps", type=float, help="weight of each pair of maps, instead of the recipe's")
-    parser.add_argument("--orientation", choices=("target", "printed"), help="of the maps' product")
-    parser.add_argument("--grid", type=int, help="positions a side that maps are averaged to")
+    parser.add_argument("--choose", action="store_true", help="try losses and lessons first")
+    parser.add_argument("--change", type=json.loads, default={}, help='of the recipes: {"losses": {...}, "maps": 0.3}')
     parser.add_argument("--accelerator", default="auto")
     parser.add_argument("--precision", default="32-true")
     parser.add_argument("--workers", type=int, default=4, help="processes that read")
     parser.add_argument("--out", type=Path, default=Path("distillation"), help="of .md and .json")
     args = parser.parse_args()
 
+    warnings.filterwarnings("ignore", module="lightning")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     gpu = args.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
-    device = torch.device("cuda" if gpu else "cpu")
     args.accelerator = "gpu" if gpu else "cpu"
     if gpu:
         torch.set_float32_matmul_precision("high")
     input = registry.model_class(ALONE)(frames=args.frames).input
-    training, tests = sets(args, input, device)
+    data = sets(args, input, torch.device("cuda" if gpu else "cpu"))
+    tests = {name: windows for name, windows in data.items() if name not in ("train", "val")}
+    chosen, tried = choose(data, args) if args.choose else (args.change, [])
+    recipe = recipes(args, chosen)
 
     models: list[dict[str, VitalsModule]] = []
     for seed in range(args.seeds):
         trained: dict[str, VitalsModule] = {}
         for name in MODELS:
             started = time.monotonic()
-            trained[name] = train(name, seed, trained.get(TEACHER), training, args)
+            trained[name] = train(recipe[name], seed, trained.get(TEACHER), data["train"], args)
+            seconds = time.monotonic() - started
             shown = {test: round(figures(score(trained[name], windows))["mae"], 2) for test, windows in tests.items()}
-            print(f"seed {seed} {name}: {time.monotonic() - started:.0f} s, MAE {shown}", flush=True)
+            print(f"seed {seed} {name}: trained in {seconds:.0f} s, MAE {shown}", flush=True)
         models.append(trained)
 
     results = {}
     for name, windows in tests.items():
         for noise in NOISES:
-            found = compared(models, windows, noise)
-            results[f"{name} + noise {noise:g}" if noise else name] = found
-            if gap(found)["lead"] >= LEAST_GAP:
+            found = results[f"{name} + noise {noise:g}" if noise else name] = compared(models, windows, noise)
+            if found["gap"]["lead"] >= LEAST_GAP:
                 break
-    facts = {
+    report = {
         "device": torch.cuda.get_device_name() if gpu else f"cpu, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
         "settings": {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()},
-        "recipes": {name: settings_of(name, args) for name in MODELS},
+        "tried": tried,
+        "recipes": recipe,
+        "results": results,
     }
-    text = table(results)
-    print(f"\n{text}")
-    args.out.with_suffix(".md").write_text(text + "\n")
-    report = {**facts, "results": {name: {**rows, "gap": gap(rows)} for name, rows in results.items()}}
     args.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
-
-
-def compared(models: list[dict[str, VitalsModule]], windows: Windows, noise: float = 0.0) -> dict[str, Any]:
-    """All three models on one test set, over their seeds."""
-    return {name: row([score(one[name], windows, noise) for one in models], windows.people) for name in MODELS}
+    args.out.with_suffix(".md").write_text(table(results) + "\n")
+    print(f"\n{table(results)}")
 
 
 if __name__ == "__main__":

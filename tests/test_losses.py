@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from zoo.losses import class_loss, mean_squared_error, negative_pearson, number_loss, spectral
+from zoo.losses import band_pearson, class_loss, mean_squared_error, negative_pearson, number_loss, spectral
 
 T = torch.arange(300) / 30.0
 WAVE = torch.sin(2 * math.pi * 1.2 * T)[None]
@@ -28,7 +28,7 @@ def test_negative_pearson_looks_at_known_samples_only():
 def test_unknown_labels_cost_nothing_and_give_finite_gradients():
     prediction = WAVE.clone().requires_grad_()
     unknown = torch.full_like(WAVE, float("nan"))
-    for loss in (negative_pearson, mean_squared_error, spectral):
+    for loss in (negative_pearson, mean_squared_error, spectral, band_pearson):
         value = loss(prediction, unknown, ~unknown.isnan())
         value.backward()
         assert value.item() == pytest.approx(0.0, abs=1e-6)
@@ -46,6 +46,17 @@ def test_spectral_rewards_the_rate_whatever_the_phase():
     right_rate, wrong_rate = spectral(shifted, WAVE, ALL).item(), spectral(wrong, WAVE, ALL).item()
     assert right_rate < 0.02
     assert wrong_rate > 50 * max(right_rate, 0.02)
+
+
+def test_band_pearson_hears_the_band_alone():
+    hum = 5 * torch.sin(2 * math.pi * 9.0 * T) + 3 * torch.sin(2 * math.pi * 0.1 * T)
+    assert band_pearson(2 * WAVE + hum, WAVE, ALL).item() < 0.01
+    assert negative_pearson(2 * WAVE + hum, WAVE, ALL).item() > 0.5
+    assert band_pearson(-WAVE + hum, WAVE, ALL).item() == pytest.approx(2.0, abs=0.01)
+    # a quarter of a period late is no correlation, the same power of another rate neither
+    late, other = (torch.sin(2 * math.pi * f * T - p)[None] for f, p in ((1.2, math.pi / 2), (2.2, 0.0)))
+    for wave in (late, other):
+        assert band_pearson(wave, WAVE, ALL).item() == pytest.approx(1.0, abs=0.05)
 
 
 def test_number_loss_is_smooth_l1_of_known_values():

@@ -47,7 +47,7 @@ class VitalsModule(L.LightningModule):
         weight_decay: decoupled weight decay.
         optimizer: `adamw`, `adam` or `sgd` (momentum 0.9).
         schedule: `constant`, `cosine`, or `one_cycle` (warm-up, then cosine) over the run's steps.
-        losses: weight by name of each waveform loss (`negative_pearson`, `mse`, `spectral`).
+        losses: weight by name of each waveform loss (names of `zoo.losses.WAVEFORM_LOSSES`).
         loss_weights: weight by output name; 1 for a waveform and 0.1 for a target where none is given.
         learn_loss_weights: weigh the outputs by learned uncertainty (Kendall 2018, arXiv:1705.07115, eq. 7) on top.
         protocol: name of the protocol by which rates are read and scored.

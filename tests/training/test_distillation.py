@@ -18,8 +18,9 @@ from zoo.errors import CheckpointError, UnknownName, UsageError
 from zoo.models.can_student import CANStudent
 from zoo.models.can_teacher import CANTeacher
 from zoo.models.fpn1d_multitask import FPN1DMultitask
-from zoo.training.distillation import Distillation, Lesson, check_inputs, distil
+from zoo.training.distillation import Distillation, Lesson, distil
 from zoo.training.maps import at_frames, positions, target_aware
+from zoo.training.pairs import check_inputs
 
 TINY = {"frames": 64, "size": 8, "crop": "whole"}
 
@@ -202,6 +203,8 @@ def test_pairs_that_do_not_fit_are_refused_in_one_sentence():
         Lesson(teacher, student, Distillation("teacher", stages={"first": "mid"}))
     with pytest.raises(UsageError, match="no waveform in common"):
         Lesson(build("rhythmnet"), traces, Distillation("teacher"))
+    with pytest.raises(UnknownName, match="Did you mean band_pearson"):
+        Distillation("teacher", loss="band_person")
     with pytest.raises(UsageError, match="not both 0"):
         Distillation("teacher", output=0, maps=0)
     with pytest.raises(UsageError, match="--teacher"):
