@@ -72,7 +72,7 @@ def test_positions_of_clips_and_traces():
 def taught(maps: float = 0.1, output: float = 1.0, **options) -> tuple[CANTeacher, CANStudent]:
     torch.manual_seed(0)
     teacher, student = CANTeacher(**TINY), CANStudent(**TINY, **options)
-    student.lesson = Lesson(teacher, student, Distillation("teacher", output, maps))
+    student.lesson = Lesson(teacher, student, Distillation("teacher", output=output, maps=maps))
     return teacher, student
 
 
