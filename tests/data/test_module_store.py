@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.datasets.test_mcd_rppg import root as mcd_tree
 from tests.faces import write_face_clip
 from zoo.data.extract import Chunk
 from zoo.data.module import VitalsDataModule
@@ -130,6 +131,18 @@ def test_one_person_in_two_splits_is_refused(root: Path, tmp_path: Path) -> None
     data.setup("fit")
     with pytest.raises(DataError, match="would both train and test"):
         data.setup("test")
+
+
+def test_train_on_the_front_and_test_other_people_on_the_side(tmp_path: Path) -> None:
+    tree = mcd_tree.__wrapped__(tmp_path)
+    entries = [
+        {"name": "mcd_rppg", "root": str(tree), "use": use, "options": {"views": views}}
+        for use, views in (("train", ["front"]), ("test", ["left", "right"]))
+    ]
+    data = VitalsDataModule(datasets=entries, input=INPUT, ratios=[0.5, 0.0, 0.5], test_people="held_out")
+    front, side = (data._recordings(source, stage) for source, stage in zip(data.sources, ("train", "test")))
+    assert {r.groups["view"] for r in front} == {"front"} and {r.groups["view"] for r in side} == {"left", "right"}
+    assert len({r.person for r in front} | {r.person for r in side}) == len({r.person for r in front}) + 1 == 2
 
 
 def test_what_a_store_lacks_is_said(tmp_path: Path) -> None:

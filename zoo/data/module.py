@@ -71,8 +71,8 @@ class VitalsDataModule(L.LightningDataModule):
         ratios: shares of training, validation and test people.
         folds: cross-validation in so many parts, of which `fold` tests; 0 for `ratios`.
         fold: which part tests.
-        test_people: `held_out` tests the test split, `all` everybody; `auto` everybody, unless the model was
-            trained on the data set.
+        test_people: `held_out` tests the test split (of a data set that trains), `all` everybody; `auto` everybody,
+            unless the model was trained on the data set.
         max_lost: largest share of a window's frames without a face.
         store: folder of a prepared store; recordings that it lacks are prepared where there is a `root`.
         synchronise: move labels onto the video's clock by the pulse in the video; implausible lags are refused.
@@ -241,23 +241,33 @@ class VitalsDataModule(L.LightningDataModule):
         return listing
 
     def _recordings(self, source: Source, stage: Stage) -> list[Recording]:
-        key = f"{source.name}:{source.root}:{sorted(source.options.items())}"
-        if key not in self._listings:
-            self._listings[key] = self._listing(source)
-            self.failed += self._listings[key].skipped
-            self.notes += self._listings[key].notes
-        recordings = self._listings[key].recordings
+        recordings = self._listed(source).recordings
         if not recordings:
             raise DataError(
                 f"'{source.root or self.store}' holds no recordings of {source.name}: 'zoo info {source.name}' shows "
                 "its layout."
             )
-        if stage == "test" and (source.use == "test" or self._tests_everybody(source)):
+        if stage == "test" and self._tests_everybody(source):
             return list(recordings)
-        parts: Split = split(recordings, self.by, self.ratios, self.folds, self.fold, self.seed)
-        return list(getattr(parts, stage))
+        # one split for all entries of a data set: who trains from the front does not test from the side
+        entries = [self._listed(entry) for entry in self.sources if entry.name == source.name]
+        everybody = list({recording.name: recording for entry in entries for recording in entry.recordings}.values())
+        parts: Split = split(everybody, self.by, self.ratios, self.folds, self.fold, self.seed)
+        names = {recording.name for recording in recordings}
+        return [recording for recording in getattr(parts, stage) if recording.name in names]
+
+    def _listed(self, source: Source) -> Listing:
+        """The listing of a source, made once."""
+        key = f"{source.name}:{source.root}:{sorted(source.options.items())}"
+        if key not in self._listings:
+            self._listings[key] = self._listing(source)
+            self.failed += self._listings[key].skipped
+            self.notes += self._listings[key].notes
+        return self._listings[key]
 
     def _tests_everybody(self, source: Source) -> bool:
+        if source.use == "test":
+            return self.test_people != "held_out" or source.name not in self.trained_on
         if self.test_people != "auto":
             return self.test_people == "all"
         model = getattr(self.trainer, "lightning_module", None)
