@@ -140,7 +140,7 @@ def test_train_on_the_front_and_test_other_people_on_the_side(tmp_path: Path) ->
         for use, views in (("train", ["front"]), ("test", ["left", "right"]))
     ]
     data = VitalsDataModule(datasets=entries, input=INPUT, ratios=[0.5, 0.0, 0.5], test_people="held_out")
-    front, side = (data._recordings(source, stage) for source, stage in zip(data.sources, ("train", "test")))
+    front, side = data._recordings(data.sources[0], "train"), data._recordings(data.sources[1], "test")
     assert {r.groups["view"] for r in front} == {"front"} and {r.groups["view"] for r in side} == {"left", "right"}
     assert len({r.person for r in front} | {r.person for r in side}) == len({r.person for r in front}) + 1 == 2
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning as L
-import numpy as np
 import torch
 from torch.utils.data import ConcatDataset, DataLoader
 
@@ -22,31 +20,14 @@ from zoo.data.order import Order, batches_an_epoch
 from zoo.data.prepare import prepare_all
 from zoo.data.prepare_store import prepare_store
 from zoo.data.recording import Listing, Recording, Skipped
+from zoo.data.sources import Source, source_of
 from zoo.data.splits import Split, SplitBy, Stage, split
+from zoo.data.statistics import target_statistics
 from zoo.data.store import file_name, find_folder, listed, read, read_settings, settings_for
 from zoo.data.windows import Prepared, RecordedWindows, collate
 from zoo.errors import DataError, UsageError
 from zoo.progress import bar
-from zoo.spec import TARGETS, Input
-
-
-@dataclass(frozen=True)
-class Source:
-    """One data set of a mixture.
-
-    Args:
-        name: registered name.
-        root: its folder; None where it simulates.
-        weight: how often its windows are drawn in training, relative to the other sets'.
-        options: the reader's own options.
-        use: `all` stages, or only `train` (and validation) or `test`: train on some sets, test on others.
-    """
-
-    name: str
-    root: str | None = None
-    weight: float = 1.0
-    options: dict[str, Any] = field(default_factory=dict)
-    use: Literal["all", "train", "test"] = "all"
+from zoo.spec import Input
 
 
 class VitalsDataModule(L.LightningDataModule):
@@ -107,7 +88,7 @@ class VitalsDataModule(L.LightningDataModule):
         if input is None:
             raise UsageError("VitalsDataModule needs the model's input: VitalsDataModule(..., input=model.input).")
         self.input = input
-        self.sources = [_source(entry) for entry in datasets] or [Source(name, root, options=dict(options))]
+        self.sources = [source_of(entry) for entry in datasets] or [Source(name, root, options=dict(options))]
         self.batch_size, self.workers = batch_size, workers
         self.hop, self.train_hop = hop, train_hop or input.frames / input.fps / 2
         self.by, self.ratios, self.folds, self.fold = split, ratios, folds, fold
@@ -324,36 +305,3 @@ class VitalsDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,
         )
-
-
-def target_statistics(sets: Sequence[Any], most: int = 512) -> dict[str, tuple[float, float, float]]:
-    """Mean, standard deviation and median of the training windows' labels, by target.
-
-    They are taken of at most `most` windows of each set, evenly spread. A set that knows its labels without making its
-    windows offers them as `targets()`.
-    """
-    values: dict[str, list[float]] = {name: [] for name in TARGETS}
-    for windows in sets:
-        chosen = np.unique(np.linspace(0, len(windows) - 1, min(len(windows), most)).astype(int))
-        if hasattr(windows, "targets"):
-            known = {name: column[chosen] for name, column in windows.targets().items()}
-        else:
-            samples = [windows[int(index)]["targets"] for index in chosen]
-            known = {name: np.array([sample.get(name, np.nan) for sample in samples]) for name in TARGETS}
-        for name, column in known.items():
-            values[name] += column[np.isfinite(column)].tolist()
-    return {
-        name: (float(np.mean(seen)), float(np.std(seen)), float(np.median(seen)))
-        for name, seen in values.items()
-        if seen
-    }
-
-
-def _source(entry: dict[str, Any]) -> Source:
-    try:
-        source = Source(**entry)
-    except TypeError as error:
-        raise UsageError(f"an entry of data.datasets has name, root, weight, options and use ({error}).") from error
-    if source.weight <= 0:
-        raise UsageError(f"data set {source.name} has weight {source.weight}: it must be above 0.")
-    return source
