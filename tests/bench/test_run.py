@@ -110,7 +110,7 @@ def test_a_job_that_is_killed_fails_hangs_or_does_not_fit_is_a_result(tmp_path, 
              "runtimes": []}  # fmt: skip
     with workers.Warm(1) as warm:
         killed = warm.run({**facts, "model": "crash"}, 60)
-        large = warm.run({**facts, "model": "green", "batch": 10**10}, 60)
+        large = warm.run({**facts, "model": "green", "batch": 10**10, "runtimes": ["onnx"]}, 60)
         nothing = warm.run({"task": "nothing", "threads": 1}, 60)
         fine = warm.run({**facts, "model": "green"}, 60)
     assert killed["reason"].startswith("its process was killed by signal 9 (out of memory?)")

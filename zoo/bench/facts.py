@@ -67,7 +67,7 @@ def _of_module(job: dict[str, Any]) -> dict[str, Any]:
     np.savez(folder / REFERENCE, **{k: v.numpy() for k, v in {**prediction.waveforms, **prediction.targets}.items()})
     counted = cost.operations(module, raw)
     kinds = {RUNTIMES[runtime].files for runtime in job["runtimes"]} - {""}
-    example = raw.repeat(job["batch"], *[1] * (raw.ndim - 1))
+    example = raw.repeat(job["batch"] if kinds else 1, *[1] * (raw.ndim - 1))
     failed, free = parts.export(module, job["model"], kinds, example, folder)
     return {
         "trained": bool(module.trained_on) or not module.trainable,

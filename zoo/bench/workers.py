@@ -19,6 +19,8 @@ from typing import Any
 OUT_OF_MEMORY = 9
 # forks after such imports are safe on Linux alone
 FORKS = sys.platform == "linux"
+# each holds torch and a model
+MOST_LANES = 8
 
 Job = dict[str, Any]
 
@@ -54,11 +56,13 @@ def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = 
     if not jobs:
         return []
     threads = jobs[0]["threads"]
-    lanes = min(max((os.cpu_count() or 1) // threads, 1), len(jobs))
+    lanes = min(max((os.cpu_count() or 1) // threads, 1), len(jobs), MOST_LANES)
+    # CUDA does not survive a fork
+    forks = FORKS and len(jobs) > lanes and not any(job.get("device", "cpu").startswith("cuda") for job in jobs)
     with contextlib.ExitStack() as stack:
         idle: SimpleQueue[Warm | None] = SimpleQueue()
         for _ in range(lanes):
-            idle.put(stack.enter_context(Warm(threads)) if FORKS and len(jobs) > lanes else None)
+            idle.put(stack.enter_context(Warm(threads)) if forks else None)
 
         def work(job: Job) -> dict[str, Any]:
             warm = idle.get()

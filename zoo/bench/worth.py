@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.bench.facts import load
-from zoo.bench.runtimes import Opened, open_runtime
+from zoo.bench.runtimes import Opened, open_runtime, takes_any_batch
 
 BATCH = 8
 
@@ -35,7 +35,7 @@ def worth(job: dict[str, Any]) -> dict[str, Any]:
     data = dict(job["data"])
     reader, root = data.pop("name"), data.pop("root", None)
     # a compiled graph, and a file without free axes, are made for one batch size
-    size = BATCH if job["runtime"] in ("torch", "torch-bf16") or "batch" in shared["free"] else job["batch"]
+    size = BATCH if takes_any_batch(job["runtime"], shared["free"]) else job["batch"]
     windows = VitalsDataModule(reader, root, options=data, input=module.input, workers=0, batch_size=size)
     reporter = Reporter(name, windows)
     trainer = L.Trainer(
