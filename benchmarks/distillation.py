@@ -22,8 +22,8 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -150,18 +150,20 @@ def sets(args: argparse.Namespace, input: Clip, device: torch.device) -> dict[st
 
 
 def recipes(args: argparse.Namespace, chosen: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The three recipes, with what is to be changed of them: `losses`, and settings of the lesson."""
+    """The three recipes, with what is to be changed of them: `losses`, `lr`, and settings of the lesson."""
     found = {name: yaml.safe_load(registry.config(name).read_text()) for name in MODELS}
     for settings in found.values():
-        settings["model"]["init_args"]["frames"] = args.frames
-        if "losses" in chosen:
-            settings["model"]["init_args"]["losses"] = chosen["losses"]
-    found[TAUGHT]["distillation"] |= {name: value for name, value in chosen.items() if name != "losses"}
+        settings["model"]["init_args"] |= {"frames": args.frames, "crop": args.crop}
+        settings["model"]["init_args"] |= {name: value for name, value in chosen.items() if name in ("losses", "lr")}
+    lesson = {field.name for field in fields(Distillation)}
+    found[TAUGHT]["distillation"] |= {name: value for name, value in chosen.items() if name in lesson}
     return found
 
 
-def train(recipe: dict[str, Any], seed: int, teacher: VitalsModule | None, windows: Windows, args: Any) -> VitalsModule:
-    """A model trained by a recipe for `args.steps` steps."""
+def train(
+    recipe: dict[str, Any], seed: int, teacher: VitalsModule | None, windows: Windows, args: Any, steps: int
+) -> VitalsModule:
+    """A model trained by a recipe for so many steps."""
     L.seed_everything(seed, verbose=False)
     module: VitalsModule = registry.model_class(recipe["model"]["class_path"])(**recipe["model"]["init_args"])
     if "distillation" in recipe:
@@ -170,7 +172,7 @@ def train(recipe: dict[str, Any], seed: int, teacher: VitalsModule | None, windo
     trainer = L.Trainer(
         accelerator=args.accelerator,
         devices=1,
-        max_steps=args.steps,
+        max_steps=steps,
         max_epochs=-1,
         logger=False,
         enable_checkpointing=False,
@@ -212,12 +214,16 @@ def figures(found: Mapping[str, np.ndarray]) -> dict[str, float]:
 
 
 def choose(data: Mapping[str, Windows], args: argparse.Namespace) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The losses by which teacher and student alone do best on people who validate, then the best lesson; all tried."""
+    """The losses by which teacher and student alone do best on people who validate, then the best lesson; all tried.
+
+    Half the steps each.
+    """
+    steps = max(args.steps // 2, 1)
     tried: list[dict[str, Any]] = []
     teachers = {}
     for losses in LOSSES:
         recipe = recipes(args, {"losses": losses})
-        models = {name: train(recipe[name], TRIAL_SEED, None, data["train"], args) for name in (TEACHER, ALONE)}
+        models = {name: train(recipe[name], TRIAL_SEED, None, data["train"], args, steps) for name in (TEACHER, ALONE)}
         maes = {name: figures(score(model, data["val"])) for name, model in models.items()}
         tried.append({"losses": losses, **{name: maes[name] for name in maes}})
         teachers[json.dumps(losses)] = models[TEACHER]
@@ -226,7 +232,7 @@ def choose(data: Mapping[str, Windows], args: argparse.Namespace) -> tuple[dict[
     taught = []
     for lesson in LESSONS:
         recipe = recipes(args, {"losses": best, **lesson})
-        model = train(recipe[TAUGHT], TRIAL_SEED, teachers[json.dumps(best)], data["train"], args)
+        model = train(recipe[TAUGHT], TRIAL_SEED, teachers[json.dumps(best)], data["train"], args, steps)
         taught.append({**lesson, TAUGHT: figures(score(model, data["val"]))})
         print(f"tried {lesson}: {taught[-1][TAUGHT]['mae']:.2f}", flush=True)
     lesson = min(taught, key=lambda one: one[TAUGHT]["mae"])
@@ -301,6 +307,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--frames", type=int, default=180, help="of a training window")
+    parser.add_argument("--crop", default="first_box_1.6", help="of the store, if not the published one")
     parser.add_argument("--choose", action="store_true", help="try losses and lessons first")
     parser.add_argument("--change", type=json.loads, default={}, help='of the recipes: {"losses": {...}, "maps": 0.3}')
     parser.add_argument("--accelerator", default="auto")
@@ -309,13 +316,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("distillation"), help="of .md and .json")
     args = parser.parse_args()
 
+    began = time.monotonic()
     warnings.filterwarnings("ignore", module="lightning")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     gpu = args.accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available()
     args.accelerator = "gpu" if gpu else "cpu"
     if gpu:
         torch.set_float32_matmul_precision("high")
-    input = registry.model_class(ALONE)(frames=args.frames).input
+    input = registry.model_class(ALONE)(frames=args.frames, crop=args.crop).input
     data = sets(args, input, torch.device("cuda" if gpu else "cpu"))
     tests = {name: windows for name, windows in data.items() if name not in ("train", "val")}
     chosen, tried = choose(data, args) if args.choose else (args.change, [])
@@ -326,29 +334,39 @@ def main() -> None:
         trained: dict[str, VitalsModule] = {}
         for name in MODELS:
             started = time.monotonic()
-            trained[name] = train(recipe[name], seed, trained.get(TEACHER), data["train"], args)
+            trained[name] = train(recipe[name], seed, trained.get(TEACHER), data["train"], args, args.steps)
             seconds = time.monotonic() - started
             shown = {test: round(figures(score(trained[name], windows))["mae"], 2) for test, windows in tests.items()}
             print(f"seed {seed} {name}: trained in {seconds:.0f} s, MAE {shown}", flush=True)
         models.append(trained)
+        # what there is so far stays, if the run is cut off
+        results = tested(models, tests, NOISES if seed + 1 == args.seeds else NOISES[:1])
+        write(args, results, {"tried": tried, "recipes": recipe, "seconds": round(time.monotonic() - began)})
+    print(f"\n{table(results)}\n{time.monotonic() - began:.0f} s in all")
 
+
+def tested(models: list[dict[str, VitalsModule]], tests: Mapping[str, Windows], noises: Sequence[float]) -> Any:
+    """Every test set, and where the teacher hardly leads also under noise, up to where it does."""
     results = {}
     for name, windows in tests.items():
-        for noise in NOISES:
+        for noise in noises:
             found = results[f"{name} + noise {noise:g}" if noise else name] = compared(models, windows, noise)
             if found["gap"]["lead"] >= LEAST_GAP:
                 break
+    return results
+
+
+def write(args: argparse.Namespace, results: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """The table as Markdown, and all of it as JSON."""
     report = {
-        "device": torch.cuda.get_device_name() if gpu else f"cpu, {torch.get_num_threads()} threads",
+        "device": torch.cuda.get_device_name() if args.accelerator == "gpu" else "cpu",
         "torch": torch.__version__,
         "settings": {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()},
-        "tried": tried,
-        "recipes": recipe,
+        **facts,
         "results": results,
     }
     args.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
     args.out.with_suffix(".md").write_text(table(results) + "\n")
-    print(f"\n{table(results)}")
 
 
 if __name__ == "__main__":
