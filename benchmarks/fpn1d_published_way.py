@@ -25,7 +25,7 @@ import onnxruntime
 import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from benchmarks.networks import PlainNetwork
+from benchmarks.plain import PlainNetwork
 from benchmarks.signals import plain_pos
 from zoo import registry
 from zoo.data.align import similarity
