@@ -2,8 +2,9 @@
 
     python -m benchmarks.architectures [--onnx] [--data NAME --root PATH] [--out docs/architectures.md] [NAME ...]
 
-Writes a table and, beside it, the same as JSON. Every figure of ours is measured here; the golden error needs the
-reference arrays (`ZOO_SHARED`, or `shared` beside the checkout), and '-' stands where they are not.
+Writes a table and, beside it, the same as JSON. Every figure of ours is measured here. The golden error needs the
+reference arrays, and the effect of bf16 is judged on the real clips where they are (`ZOO_SHARED`, or `shared` beside
+the checkout); elsewhere '-' stands for the one, and simulated people are taken for the other.
 """
 
 from __future__ import annotations
@@ -13,38 +14,43 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from tests.models.golden import CASES, error
-from tests.models.small_models import SMALL, build, fill
+from benchmarks.bf16 import Windows, effect, ready
+from benchmarks.plugins import with_plugins
+from tests.models.golden import CASES, PLUGIN_CASES, error
+from tests.models.small_models import build
 from zoo import registry
 from zoo.bench import cost
-from zoo.bench.facts import load
 from zoo.bench.published import TABLE
-from zoo.data.module import VitalsDataModule
 from zoo.errors import ZooError
 from zoo.export.onnx import export_onnx
 from zoo.module import VitalsModule
-from zoo.signals.rate import heart_rate
 from zoo.spec import Clip
 from zoo.testing import batch_errors
 
 ROOT = Path(__file__).parents[1]
-# parameters counted in published code, where no table of cost gives them, and the settings that they hold at
-IN_CODE: dict[str, tuple[int, dict[str, Any]]] = {
-    "deepphys": (2_228_643, {"size": 72}),
-    "efficientphys": (2_163_081, {"size": 72}),
-    "fpn1d_multitask": (792_769, {"targets": []}),
-    "physnet": (768_577, {}),
-}
-SMALL_TOO: dict[str, dict[str, Any]] = {
-    "efficientphys": {"frames": 20, "size": 12},
-    "fpn1d_multitask": {"frames": 64, "targets": []},
+
+
+class Counted(NamedTuple):
+    """What was counted in published code where no table gives it, and the settings that it holds at."""
+
+    parameters: int | None
+    gmac: float | None
+    options: dict[str, Any]
+
+
+IN_CODE = {
+    "can_student": Counted(None, 1.30, {}),
+    "can_teacher": Counted(None, 11.37, {}),
+    "deepphys": Counted(2_228_643, 40.87, {"size": 72}),
+    "efficientphys": Counted(2_163_081, 20.65, {"size": 72}),
+    "fpn1d_multitask": Counted(792_769, 0.696, {"targets": []}),
+    "physnet": Counted(768_577, 17.62, {}),
 }
 COLUMNS = {
     "model": "model",
@@ -62,22 +68,16 @@ COLUMNS = {
 }
 
 
-def small(name: str) -> VitalsModule:
-    """The model at its smallest size, its parameters by formula."""
-    if name in SMALL:
-        return build(name)
-    module: VitalsModule = registry.model_class(name)(**SMALL_TOO.get(name, {}))
-    fill(module)
-    return module.eval()
-
-
 def published(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """What is published of a model's parameters and operations, and the settings that it holds at."""
     found: dict[str, Any] = {"notes": []}
-    count, options = IN_CODE.get(name, (None, {}))
-    if count is not None:
-        found["parameters_published"] = f"{count:,}"
+    parameters, gmac, options = IN_CODE.get(name, Counted(None, None, {}))
+    if parameters is not None:
+        found["parameters_published"] = f"{parameters:,}"
         found["notes"].append("parameters: counted in the published code")
+    if gmac is not None:
+        found["macs_published"] = f"{gmac:g}"
+        found["notes"].append("operations: counted by fvcore in a plain form of the published code")
     for entry in TABLE:
         key = {"network_parameters": "parameters_published", "macs": "macs_published"}.get(entry.key)
         if entry.model == name and key:
@@ -108,52 +108,21 @@ def onnx_error(name: str) -> float | str:
     """Largest relative difference of ONNX Runtime from torch."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            return export_onnx(small(name), Path(folder) / "model.onnx", name).parity
+            return export_onnx(build(name), Path(folder) / "model.onnx", name).parity
         except ZooError as failure:
             return f"failed: {failure}"
 
 
-def bf16_effect(name: str, data: str, root: str | None, people: int, most: int) -> dict[str, Any]:
-    """The network under bf16 autocast beside fp32, window by window: correlation of waveforms, change of the rate."""
-    module = load(name, {})
-    options = {"people": people, "hard": 0.3} if data == "synthetic" else {}
-    source = VitalsDataModule(
-        data, root, options=options, input=module.input, batch_size=1, workers=0, test_people="all"
-    )
-    source.setup("test")
-    batches = [source.on_after_batch_transfer(batch) for batch in islice(source.test_dataloader(), most)]
-    if module.head is not None and not module.trained_on:
-        # a fresh readout is zero, which no rounding could change
-        rates_true = torch.cat([batch["targets"]["heart_rate"] for batch in batches])
-        module.head.out.reset_parameters()
-        module.head.set_statistics({"heart_rate": (float(rates_true.mean()), float(rates_true.std()), 0.0)})
-    correlations: list[float] = []
-    changes: list[float | None] = []
-    for batch in batches:
-        with torch.inference_mode():
-            full = module(batch["input"])
-            with torch.autocast("cpu", torch.bfloat16):
-                low = module(batch["input"])
-        waves = [module.values(one.waveforms).get("ppg") for one in (full, low)]
-        if waves[0] is not None and waves[1] is not None:
-            pair = [wave[0].double().numpy() for wave in waves if wave is not None]
-            correlations.append(float(np.corrcoef(*pair)[0, 1]))
-            rates = [float(heart_rate(wave, module.input.fps)) for wave in pair]
-        else:
-            rates = [float(one.targets["heart_rate"][0]) for one in (full, low)]
-        change = abs(rates[1] - rates[0])
-        changes.append(change if np.isfinite(change) else None)
-    weights = "trained" if module.trained_on else "random"
-    return {"weights": weights, "windows": len(changes), "bf16_r": correlations, "bf16_rate": changes}
-
-
-def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
+def measure(name: str, args: argparse.Namespace, windows: Windows) -> dict[str, Any]:
     """One row, and its notes."""
     known, options = published(name)
     count = counted(name, options)
     golden = None
-    if name in CASES and (args.shared / "golden").is_dir():
-        golden, _, _ = error(args.shared / "golden", CASES[name])
+    module, weights = ready(name, args.shared / "golden")
+    low = effect(module, windows.of(module.input))
+    case = CASES.get(name) or (PLUGIN_CASES[name]() if name in PLUGIN_CASES else None)
+    if case and (args.shared / "golden").is_dir():
+        golden, _, _ = error(args.shared / "golden", case)
     return {
         "model": name,
         **known,
@@ -161,8 +130,10 @@ def measure(name: str, args: argparse.Namespace) -> dict[str, Any]:
         "notes": [*known["notes"], *count["notes"]],
         "golden": golden,
         "onnx": onnx_error(name) if args.onnx else None,
-        "batch": float(np.max(list(batch_errors(small(name)).values()))),
-        **bf16_effect(name, args.data, args.root, args.windows, args.windows),
+        "batch": float(np.max(list(batch_errors(build(name)).values()))),
+        "weights": weights,
+        "bf16_r": low.r,
+        "bf16_rate": low.rate,
     }
 
 
@@ -192,10 +163,10 @@ def table(rows: Sequence[dict[str, Any]], data: str, command: str) -> str:
         "- Golden error: relative error (2-norm) against the output of the published network with the same weights.",
         "- ONNX error: ONNX Runtime against torch, relative; batch error: a window alone against the same among three,",
         "  relative. Both at the smallest size of the model, parameters by formula.",
-        f"- bf16: the network under bf16 autocast, preparation in fp32, against all in fp32, on {data} windows at the",
-        "  model's default size. With random weights this says what rounding does to such a network, not what a",
-        "  trained one loses; a fresh readout of biomarkers, which is zero, is drawn for it. A heart rate that either",
-        "  run could not decide is left out.",
+        "- bf16: the network under bf16 autocast, preparation in fp32, against all in fp32, at the default size",
+        f"  on {data}, 20 s of each. Weights: trained (shipped), a peer's (trained on real people), or random with the",
+        "  last layer solved for by least squares on eight simulated people (readout; a heart rate alone: drawn). A",
+        "  heart rate that either run could not decide is left out.",
         "",
         "| " + " | ".join(COLUMNS.values()) + " |",
         "|" + "---|" * len(COLUMNS),
@@ -212,24 +183,32 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description="The architectures beside the published ones.")
     parser.add_argument("names", nargs="*", help="registered models; all that are trained by default")
     parser.add_argument("--onnx", action="store_true", help="export each, too (slow)")
-    parser.add_argument("--data", default="synthetic", help="data set whose windows bf16 is judged on")
-    parser.add_argument("--root", help="its folder")
-    parser.add_argument("--windows", type=int, default=4, help="how many windows at most")
+    parser.add_argument("--data", help="data set that bf16 is judged on (default: the real clips, else synthetic)")
+    parser.add_argument("--root", type=Path, help="its folder")
+    parser.add_argument("--people", type=int, default=8, help="how many of its people, at most")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "architectures.md")
     args = parser.parse_args(arguments)
     args.shared = Path(os.environ.get("ZOO_SHARED", ROOT.parent / "shared"))
     torch.set_num_threads(1)
-    names = args.names or [name for name in registry.entries("model") if registry.model_class(name).trainable]
+    real = args.shared / "data" / "ubfc_rppg"
+    if args.data is None:
+        args.data, args.root = ("ubfc_rppg", real) if real.is_dir() else ("synthetic", None)
+    windows = Windows(args.data, args.root, args.people)
     rows = []
-    for name in names:
-        rows.append(measure(name, args))
-        print("  ".join(cell(rows[-1], key) for key in COLUMNS), flush=True)
-    data = "simulated" if args.data == "synthetic" else f"real ({args.data})"
+    with with_plugins():
+        trained = [name for name in registry.entries("model") if registry.model_class(name).trainable]
+        for name in args.names or trained:
+            rows.append(measure(name, args, windows))
+            print("  ".join(cell(rows[-1], key) for key in COLUMNS), flush=True)
+    data = (
+        f"{args.people} simulated people"
+        if args.root is None
+        else f"{len(windows.recordings)} real people ({args.data})"
+    )
     command = "python -m benchmarks.architectures" + (" --onnx" if args.onnx else "")
-    command += f" --data {args.data} --root FOLDER" if args.root else ""
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(table(rows, data, command))
-    report = {"torch": torch.__version__, "data": args.data, "windows": args.windows, "rows": rows}
+    report = {"torch": torch.__version__, "data": args.data, "people": args.people, "rows": rows}
     args.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
 
 

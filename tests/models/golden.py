@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +42,16 @@ CASES: dict[str, Golden] = {
     "physnet": Golden("physnet_64x36", physnet.Network, physnet.PUBLISHED_NAMES),
     "tscan": Golden("tscan_36", lambda: tscan.Network(36), deepphys.PUBLISHED_NAMES, lambda x: x[None]),
 }
+
+
+def _efficientphys() -> Golden:
+    ours = importlib.import_module("zoo_efficientphys.efficientphys")
+    # the published code subtracts frames itself, ours before the network
+    return Golden("efficientphys_36", lambda: ours.Network(36), ours.PUBLISHED_NAMES, lambda x: x.diff(dim=0)[None])
+
+
+# of plugins, once they can be imported
+PLUGIN_CASES: dict[str, Callable[[], Golden]] = {"efficientphys": _efficientphys}
 
 
 def error(folder: Path, case: Golden) -> tuple[float, int, int]:

@@ -23,6 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "can_teacher": {"frames": 16, "size": 8},
     "deepphys": {"frames": 16, "size": 12},
     "deepphys_higher_order": {"frames": 16, "size": 12},
+    "fpn1d_multitask": {"frames": 64, "targets": []},
     "mobilenet_attention": {"frames": 16, "size": 12},
     "mtts_can": {"frames": 20, "size": 12},
     "physformer": {"frames": 16, "size": 32, "layers": 3},
@@ -38,10 +39,12 @@ SMALL: dict[str, dict[str, Any]] = {
     "tscan": {"frames": 20, "size": 12},
 }
 
+PLUGINS: dict[str, dict[str, Any]] = {"efficientphys": {"frames": 20, "size": 12}}
+
 
 def build(name: str, **options: Any) -> Any:
     """A registered model at its smallest size, in evaluation mode, its parameters by formula."""
-    module = registry.model_class(name)(**{**SMALL[name], **options})
+    module = registry.model_class(name)(**{**{**SMALL, **PLUGINS}[name], **options})
     fill(module)
     return module.eval()
 
@@ -95,4 +98,7 @@ def pinned(name: str) -> list[float]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    PINNED.write_text(json.dumps({name: pinned(name) for name in SMALL}, indent=1) + "\n")
+    from benchmarks.plugins import with_plugins
+
+    with with_plugins():
+        PINNED.write_text(json.dumps({name: pinned(name) for name in (*SMALL, *PLUGINS)}, indent=1) + "\n")

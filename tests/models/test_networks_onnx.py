@@ -7,6 +7,7 @@ from torch import nn
 from torch.export import Dim
 
 from tests.models.small_models import SMALL, build, outputs
+from zoo.spec import Clip
 
 FAST = ("can_student", "deepphys", "rtrppg")
 NAMES = [name if name in FAST else pytest.param(name, marks=pytest.mark.full) for name in SMALL]
@@ -25,7 +26,7 @@ class Flat(nn.Module):
 @pytest.mark.parametrize("name", NAMES)
 def test_exported_file_equals_the_module(name, tmp_path):
     module = build(name)
-    time = 3 if name == "rhythmnet" else 2
+    time = 2 if isinstance(module.input, Clip) else 3
     every = module.input.multiple_of
     shapes = {0: Dim("batch")}
     # a ConvLSTM is exported step by step

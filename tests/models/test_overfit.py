@@ -16,6 +16,7 @@ LARGER: dict[str, dict[str, Any]] = {
     "can_teacher": {"size": 16},
     "deepphys": {"size": 16},
     "deepphys_higher_order": {"size": 16},
+    "fpn1d_multitask": {"frames": 64},
     "mobilenet_attention": {"size": 16},
     "mtts_can": {"size": 16},
     "tscan": {"size": 16},

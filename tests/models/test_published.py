@@ -1,44 +1,30 @@
 """The architectures are the published ones: reference arrays, and parameters to the last."""
 
-import importlib
-import sys
-from pathlib import Path
+import json
 
 import numpy as np
 import pytest
 import torch
 
-from tests.models.golden import CASES, Golden, error
+from benchmarks.plugins import with_plugins
+from tests.models.golden import CASES, PLUGIN_CASES, error
+from tests.models.small_models import PINNED, pinned
+from zoo import registry
 from zoo.errors import CheckpointError
 from zoo.models import can_student, can_teacher, deepphys, mobilenet_attention, physformer, physnet, resnet18, tscan
 from zoo.models.layers import renamed
 
-PLUGIN = Path(__file__).parents[2] / "plugins" / "zoo-efficientphys" / "src"
 
-
-@pytest.fixture
-def efficientphys(monkeypatch):
-    monkeypatch.setattr(sys, "path", [str(PLUGIN), *sys.path])
-    return importlib.import_module("zoo_efficientphys.efficientphys")
+@pytest.fixture(scope="module", autouse=True)
+def plugins():
+    with with_plugins():
+        yield
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize("model", CASES)
+@pytest.mark.parametrize("model", [*CASES, *PLUGIN_CASES])
 def test_equals_the_published_network(shared, model):
-    found, ours, published = error(shared / "golden", CASES[model])
-    assert found < 1e-4 and ours == published
-
-
-@pytest.mark.shared
-def test_efficientphys_equals_the_published_network(shared, efficientphys):
-    # the published code subtracts frames itself, ours before the network
-    case = Golden(
-        "efficientphys_36",
-        lambda: efficientphys.Network(36),
-        efficientphys.PUBLISHED_NAMES,
-        lambda x: x.diff(dim=0)[None],
-    )
-    found, ours, published = error(shared / "golden", case)
+    found, ours, published = error(shared / "golden", CASES.get(model) or PLUGIN_CASES[model]())
     assert found < 1e-4 and ours == published
 
 
@@ -76,8 +62,13 @@ def test_parameters_are_the_published_ones(network, parameters):
     assert sum(p.numel() for p in network().parameters()) == parameters
 
 
-def test_efficientphys_has_the_published_parameters(efficientphys):
-    assert sum(p.numel() for p in efficientphys.Network(72).parameters()) == 2_163_081
+def test_efficientphys_is_the_published_one_and_pinned():
+    module = registry.model_class("efficientphys")()
+    assert sum(p.numel() for p in module.parameters()) == 2_163_081
+    expected, found = (
+        torch.tensor(one) for one in (json.loads(PINNED.read_text())["efficientphys"], pinned("efficientphys"))
+    )
+    assert (found - expected).norm() / expected.norm() < 1e-4 and expected.std() > 0
 
 
 def test_mobilenet_attention_has_the_published_encoders():
