@@ -15,7 +15,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,8 +25,7 @@ from benchmarks.plugins import with_plugins
 from tests.models.golden import CASES, PLUGIN_CASES, error
 from tests.models.small_models import build
 from zoo import registry
-from zoo.bench import cost
-from zoo.bench.published import TABLE
+from zoo.bench import cost, published_peers, published_systems
 from zoo.errors import ZooError
 from zoo.export.onnx import export_onnx
 from zoo.module import VitalsModule
@@ -34,24 +33,7 @@ from zoo.spec import Clip
 from zoo.testing import batch_errors
 
 ROOT = Path(__file__).parents[1]
-
-
-class Counted(NamedTuple):
-    """What was counted in published code where no table gives it, and the settings that it holds at."""
-
-    parameters: int | None
-    gmac: float | None
-    options: dict[str, Any]
-
-
-IN_CODE = {
-    "can_student": Counted(None, 1.30, {}),
-    "can_teacher": Counted(None, 11.37, {}),
-    "deepphys": Counted(2_228_643, 40.87, {"size": 72}),
-    "efficientphys": Counted(2_163_081, 20.65, {"size": 72}),
-    "fpn1d_multitask": Counted(792_769, 0.696, {"targets": []}),
-    "physnet": Counted(768_577, 17.62, {}),
-}
+KEYS = {"network_parameters": "parameters_published", "macs": "macs_published"}
 COLUMNS = {
     "model": "model",
     "window": "window (T x H x W)",
@@ -69,23 +51,25 @@ COLUMNS = {
 
 
 def published(name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is published of a model's parameters and operations, and the settings that it holds at."""
-    found: dict[str, Any] = {"notes": []}
-    parameters, gmac, options = IN_CODE.get(name, Counted(None, None, {}))
-    if parameters is not None:
-        found["parameters_published"] = f"{parameters:,}"
-        found["notes"].append("parameters: counted in the published code")
-    if gmac is not None:
-        found["macs_published"] = f"{gmac:g}"
-        found["notes"].append("operations: counted by fvcore in a plain form of the published code")
-    for entry in TABLE:
-        key = {"network_parameters": "parameters_published", "macs": "macs_published"}.get(entry.key)
-        if entry.model == name and key:
-            options = {**options, **entry.options}
-            found[key] = f"{entry.value:,} {entry.unit}".replace(" GMAC", "").strip()
-            what = "parameters" if key == "parameters_published" else "operations"
-            found["notes"].append(f"{what}: published as {entry.what} (system {entry.system}); {entry.why}")
-    return found, options
+    """What is published of a model's parameters and operations, and the settings that it holds at.
+
+    A paper's own figure goes before what others counted in its code.
+    """
+    found: dict[str, Any] = {}
+    why: dict[str, str] = {}
+    options: dict[str, Any] = {}
+    for entry in (*published_peers.TABLE, *published_systems.TABLE):
+        key = KEYS.get(entry.key)
+        if entry.model != name or key is None:
+            continue
+        options |= entry.options
+        number = f"{entry.value:,}" if entry.unit != "GMAC" else f"{entry.value:g}"
+        found[key] = f"{number} {entry.unit}".replace(" GMAC", "").strip()
+        source = (
+            "counted by others" if entry.system == "peers" else f"published as {entry.what} (system {entry.system})"
+        )
+        why[key] = f"{'parameters' if key == 'parameters_published' else 'operations'}: {source}; {entry.why}"
+    return {**found, "notes": list(why.values())}, options
 
 
 def counted(name: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -60,16 +60,23 @@ class Windows:
     def of(self, input: Input) -> list[Tensor]:
         """Windows (1, ...) of about 20 s, as long as the model takes them."""
         frames = int(SECONDS * input.fps) // input.multiple_of * input.multiple_of
+        long = replace(input, frames=frames)
         if not self.recordings:
-            simulated = SyntheticWindows(replace(input, frames=frames), people=self.people, seed=1, hard=0.3)
+            simulated = SyntheticWindows(long, people=self.people, seed=1, hard=0.3)
             found = [simulated[i]["input"] for i in range(self.people)]
         else:
-            found = [cut(one, one.times[0] + START, input, frames)["input"] for one in self._read(coarse(input))]
-        return [torch.from_numpy(np.asarray(one, np.float32))[None] for one in found]
+            found = [cut(one, one.times[0] + START, long)["input"] for one in self._read(coarse(input))]
+        return [batch_of(one) for one in found]
 
     @cache  # noqa: B019 (one instance a run)
     def _read(self, input: Input) -> list[Prepared]:
         return [prepare(recording, input) for recording in self.recordings]
+
+
+def batch_of(window: np.ndarray) -> Tensor:
+    """A window as a batch of one, float RGB 0..1."""
+    scale = 1 / 255 if window.dtype == np.uint8 else 1.0
+    return torch.from_numpy(np.asarray(window, np.float32) * np.float32(scale))[None]
 
 
 def coarse(input: Input) -> Input:
@@ -101,7 +108,7 @@ def solve_readout(module: VitalsModule, people: int = TAUGHT_BY) -> None:
     """Give a network with random weights statistics of its own, and the readout that finds the pulse best."""
     simulated = SyntheticWindows(module.input, people=people, seed=2, hard=0.0)
     windows = [simulated[i] for i in range(people)]
-    inputs = [torch.from_numpy(np.asarray(one["input"], np.float32))[None] for one in windows]
+    inputs = [batch_of(one["input"]) for one in windows]
     if "ppg" not in module.signals:
         rates = torch.tensor([one["targets"]["heart_rate"] for one in windows])
         assert module.head is not None
