@@ -42,6 +42,7 @@ def test_the_skin_shows_the_pulse_that_the_labels_say(tmp_path: Path) -> None:
     mild = Simulation(seconds=8.0, size=(192, 192), hard=0.0)
     number = next(n for n in range(50) if 2 <= draw(mild, n, 0).person.skin_tone <= 3)
     drawn = draw(mild, number, 0)
+    drawn = replace(drawn, scene=replace(drawn.scene, pulse=0.006))
     path = tmp_path / "clip.mp4"
     write_video(path, frames_of(drawn), drawn.times, drawn.scene.fps, drawn.scene.size, Codec("h264", 10, "ultrafast"))
     chunks = list(stream(path))

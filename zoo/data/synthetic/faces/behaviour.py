@@ -1,9 +1,10 @@
 """What a simulated head does during a recording: it sways, turns, breathes, talks, smiles and blinks.
 
-Head sway at rest is a slow random walk of a degree and some millimetres; each beat moves the head by a fraction of a
-millimetre (ballistocardiogram: Balakrishnan et al. 2013). Speech opens the mouth at syllable rate, 2-7 Hz
-(Chandrasekaran et al. 2009), in phrases of seconds. People blink 10-20 times a minute, for 0.1-0.4 s (Bentivoglio et
-al. 1997).
+Head sway at rest is a slow random walk of a degree and some millimetres, with quick small movements of half a
+millimetre on it (`benchmarks/noise_statistics.py` holds what they do in the pulse band against real people); each beat
+moves the head by a fraction of a millimetre (ballistocardiogram: Balakrishnan et al. 2013). Speech opens the mouth at
+syllable rate, 2-7 Hz (Chandrasekaran et al. 2009), in phrases of seconds. People blink 10-20 times a minute, for
+0.1-0.4 s (Bentivoglio et al. 1997).
 """
 
 from __future__ import annotations
@@ -65,12 +66,15 @@ def behave(body: Circulation, times: np.ndarray, motion: str, strength: float, r
         motion: one of `MOTIONS`.
         strength: 0 (hardly any) to 1.
     """
-    calm = {"still": 0.25, "talking": 0.7, "turning": 0.6, "rhythmic": 0.5, "restless": 1.0}[motion]
+    calm = {"still": 0.7, "talking": 0.9, "turning": 0.8, "rhythmic": 0.7, "restless": 1.2}[motion]
     level = calm * (0.25 + 0.75 * strength)
     seconds = float(times[-1])
-    sway = wander(rng, 6, times, 0.04, rng.uniform(2.0, 2.6)) * level
+    sway = wander(rng, 6, times, 0.04, rng.uniform(2.3, 3.1)) * level
     yaw, pitch, roll = 0.06 * sway[0], 0.04 * sway[1], 0.03 * sway[2]
     x, y, size = 0.08 * sway[3], 0.05 * sway[4], 1.0 + 0.025 * sway[5]
+    # quick small movements up to about 1.5 Hz, where the pulse is
+    fidget = wander(rng, 4, times, 1.2, 5.0) * calm**0.5 * rng.uniform(0.1, 1.0) * (0.2 + 0.85 * strength)
+    x, y, yaw, pitch = x + 0.008 * fidget[0], y + 0.007 * fidget[1], yaw + 0.008 * fidget[2], pitch + 0.007 * fidget[3]
     if motion in ("turning", "restless"):
         turns = ramps(times, *_events(rng, seconds, 4.0, 0.5, 3.0), rise=float(rng.uniform(0.5, 1.2)))
         yaw = yaw + rng.uniform(0.12, 0.5) * strength * (rng.choice((-1.0, 1.0), len(turns)) @ turns)

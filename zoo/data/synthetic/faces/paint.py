@@ -22,18 +22,19 @@ _DARK = np.array([0.09, 0.05, 0.045])
 
 @dataclass(frozen=True)
 class Head:
-    """Layers of a head, (H, W) texels, `scale` texels a unit from (LEFT, TOP) on.
+    """Layers of a head, (H, W) float32 texels, `scale` texels a unit from (LEFT, TOP) on.
 
     Args:
         scale: texels a unit of face coordinates.
-        colour: (H, W, 3) float32, RGB 0..1, without light.
-        body: (H, W, 2) float32: how much of the pulse a texel shows (1 = cheek), and opacity 0..1.
-        lids: rows and columns (slices) where closed eyes differ, with the closed colours there.
+        colour: (3, H, W), RGB 0..1, without light.
+        blood: how much of the pulse a texel shows (1 = cheek). alpha: opacity 0..1.
+        lids: rows and columns (slices) where closed eyes differ; closed: (3, h, w), the colours there.
     """
 
     scale: float
     colour: np.ndarray
-    body: np.ndarray
+    blood: np.ndarray
+    alpha: np.ndarray
     lids: tuple[slice, slice]
     closed: np.ndarray
 
@@ -122,8 +123,11 @@ def paint_head(looks: Looks, makeup: float, scale: float) -> Head:
         _glasses(page, looks, picture)
     if looks.glasses != "none":
         page.blood *= 1.0 - 0.9 * _rims(page, looks)
-    body = np.ascontiguousarray(np.stack([page.blood, page.alpha], -1), np.float32)
-    return Head(scale, np.clip(seen, 0.0, 1.0), body, (rows, columns), np.clip(closed[rows, columns], 0.0, 1.0))
+    colours, shut = (
+        np.ascontiguousarray(np.clip(part, 0.0, 1.0).transpose(2, 0, 1), np.float32)
+        for part in (seen, closed[rows, columns])
+    )
+    return Head(scale, colours, page.blood.astype(np.float32), page.alpha.astype(np.float32), (rows, columns), shut)
 
 
 def _back_of_the_head(page: _Canvas, looks: Looks, skin: np.ndarray, locks: np.ndarray) -> None:
@@ -143,7 +147,7 @@ def _skin(page: _Canvas, looks: Looks, skin: np.ndarray, perfusion: np.ndarray, 
     face = page.oval(0.0, 0.0, 0.85 * looks.width, 0.99, 0.05)
     face = np.maximum(face, page.oval(0.0, -0.35, 0.83 * looks.width, 0.82, 0.05))
     shape, scale = page.blood.shape, page.blood.shape[0] / (BOTTOM - TOP)
-    pores = 0.022 * _grain(rng, shape, 0.012 * scale) + 0.02 * _grain(rng, shape, 0.04 * scale)
+    pores = 0.015 * _grain(rng, shape, 0.012 * scale) + 0.02 * _grain(rng, shape, 0.04 * scale)
     relief = 1.0 + pores + 0.03 * _grain(rng, shape, 0.2 * scale)
     # colour of the bare skin is not even: cheeks and nose are redder, the jaw darker
     colour = skin * relief[..., None]

@@ -46,37 +46,35 @@ def render_frames(
     Yields:
         I420 pictures (H * 3 / 2, W) uint8, BT.601, luma 16..235.
     """
-    height = scene.size[1]
     head = paint_head(looks, scene.makeup, min(1.2 * scene.unit, 130.0))
-    room = _room(scene, looks, np.random.default_rng(scene.background))
-    still, brightness = _developed(head.colour, room, scene)
-    lids = head.closed**scene.gamma * brightness
+    still, brightness = _developed(head.colour, _room(scene, looks, np.random.default_rng(scene.background)), scene)
+    texture = head.colour**scene.gamma * brightness
+    closed = head.closed**scene.gamma * brightness
     fields = _Fields(body, looks, scene, behaviour, light, times, rng)
-    fall = np.stack([np.gradient(still, axis=axis) for axis in (1, 2)]) * _shoulders(scene)
+    chest = _Chest(still, scene, behaviour)
     sensor = _Sensor(scene, times, rng)
-    colour = head.colour**scene.gamma * brightness
-    height_axis = (np.arange(height, dtype=np.float32) / height)[:, None]
-    x, y = scene.unit * 0.35 * behaviour.x, scene.unit * behaviour.body
-    area = fields.area
+    height = np.arange(scene.size[1], dtype=np.float32)[:, None] / scene.size[1]
+    picture = np.empty_like(still)
     for frame in range(times.size):
-        picture = still + np.float32(-np.clip(y[frame], -1.5, 1.5)) * fall[0]
-        picture -= np.float32(np.clip(x[frame], -1.5, 1.5)) * fall[1]
-        texture = _blinked(colour, lids, head, float(behaviour.lids[frame]))
-        _lay_over(picture[:, area[0], area[1]], texture, head, fields, frame)
-        rows = 1.0 + light.flicker * np.cos(light.bands[frame] + 2.0 * np.pi * light.cycles * height_axis)
+        np.copyto(picture, still)
+        chest(picture, frame)
+        seen = _blinked(texture, closed, head.lids, float(behaviour.lids[frame]))
+        _lay_over(picture[:, fields.area[0], fields.area[1]], seen, head, fields, frame)
+        rows = 1.0 + light.flicker * np.cos(light.bands[frame] + 2.0 * np.pi * light.cycles * height)
         for channel in range(3):
-            picture[channel] *= np.float32(light.gain[frame, channel]) * rows
+            picture[channel] *= (light.gain[frame, channel] * rows).astype(np.float32)
         yield sensor(picture, frame)
 
 
 def _developed(colour: np.ndarray, room: np.ndarray, scene: Scene) -> tuple[np.ndarray, np.ndarray]:
-    """The room as planes (3, H, W) in grey levels, and the factor (3,) that exposes colours like it."""
-    skin = np.percentile(colour.reshape(-1, 3) ** scene.gamma * np.array(scene.balance), 90, axis=0)
+    """The room as planes (3, H, W) in grey levels, and the factor (3, 1, 1) that exposes colours like it."""
+    balance = np.array(scene.balance)
     # automatic exposure keeps faces out of the dark and out of saturation
+    skin = np.percentile(colour.reshape(3, -1) ** scene.gamma * balance[:, None], 90, axis=1)
     brightest = max(float(skin.max()), 0.05)
     exposure = float(np.clip(scene.exposure * 1.1 * brightest, 0.38, 0.8)) / brightest
-    brightness = (255.0 * exposure * np.array(scene.balance)).astype(np.float32)
-    return np.ascontiguousarray((room**scene.gamma * brightness).transpose(2, 0, 1), np.float32), brightness
+    brightness = (255.0 * exposure * balance).astype(np.float32)[:, None, None]
+    return np.ascontiguousarray(room.transpose(2, 0, 1) ** scene.gamma * brightness, np.float32), brightness
 
 
 def _room(scene: Scene, looks: Looks, rng: np.random.Generator) -> np.ndarray:
@@ -101,42 +99,58 @@ def _room(scene: Scene, looks: Looks, rng: np.random.Generator) -> np.ndarray:
     return np.clip(room + bust * (shirt - room), 0.005, 0.99)
 
 
-def _shoulders(scene: Scene) -> np.ndarray:
-    """Where the picture moves with the chest, (H, W) 0..1."""
-    width, height = scene.size
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    fx, fy = (x - scene.place[0] * width) / scene.unit, (y - scene.place[1] * height) / scene.unit
-    return np.clip((1.03 - np.hypot(fx / 1.75, (fy - 2.45) / 1.15)) / 0.03, 0.0, 1.0).astype(np.float32)
+class _Chest:
+    """Moves the shoulders by fractions of a pixel, to first order."""
+
+    def __init__(self, still: np.ndarray, scene: Scene, behaviour: Behaviour) -> None:
+        width, height = scene.size
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        fx, fy = (x - scene.place[0] * width) / scene.unit, (y - scene.place[1] * height) / scene.unit
+        mask = np.clip((1.03 - np.hypot(fx / 1.75, (fy - 2.45) / 1.15)) / 0.03, 0.0, 1.0)
+        self.top = int(np.argmax(np.append(mask.any(1), True)))
+        slopes = np.stack([np.gradient(still, axis=axis) for axis in (1, 2)]) * mask
+        self.slopes = np.ascontiguousarray(slopes[:, :, self.top :], np.float32)
+        self.down = np.clip(scene.unit * behaviour.body, -1.5, 1.5).astype(np.float32)
+        self.right = np.clip(scene.unit * 0.35 * behaviour.x, -1.5, 1.5).astype(np.float32)
+
+    def __call__(self, picture: np.ndarray, frame: int) -> None:
+        """Move the shoulders in a picture (3, H, W)."""
+        if self.top < picture.shape[1]:
+            picture[:, self.top :] -= self.down[frame] * self.slopes[0] + self.right[frame] * self.slopes[1]
 
 
-def _blinked(colour: np.ndarray, closed: np.ndarray, head: Head, lids: float) -> np.ndarray:
+def _blinked(texture: np.ndarray, closed: np.ndarray, place: tuple[slice, slice], lids: float) -> np.ndarray:
     """The head's colours with eyelids drawn down so far; the same array, where they are open."""
     if lids <= 0.0:
-        return colour
-    rows, columns = head.lids
+        return texture
+    rows, columns = place
     count = rows.stop - rows.start
-    cover = np.clip(lids * (count + 4) - np.arange(count), 0.0, 4.0)[:, None, None].astype(np.float32) / 4.0
-    texture = colour.copy()
-    texture[rows, columns] += cover * (closed - texture[rows, columns])
+    cover = np.clip(lids * (count + 4) - np.arange(count), 0.0, 4.0)[:, None].astype(np.float32) / 4.0
+    texture = texture.copy()
+    texture[:, rows, columns] += cover * (closed - texture[:, rows, columns])
     return texture
 
 
 def _lay_over(place: np.ndarray, texture: np.ndarray, head: Head, fields: _Fields, frame: int) -> None:
     """Paint the head of a frame into its part of the picture, (3, h, w) in grey levels."""
-    where, shade, shine, blood = fields(frame, head.scale)
-    x, y = cv2.split(where)
-    colours = cv2.split(cv2.remap(texture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
-    pulsing, alpha = cv2.split(cv2.remap(head.body, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT))
-    blood = blood * pulsing
-    shine = shine * pulsing
+    x, y, shade, shine, blood = fields(frame, head.scale)
+
+    def warped(plane: np.ndarray) -> np.ndarray:
+        return cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
+
+    alpha, skin = warped(head.alpha), warped(head.blood)
+    blood *= skin
+    shine *= skin
     for channel in range(3):
-        head_here = 1.0 - fields.amplitudes[channel] * blood
-        head_here *= shade
-        head_here *= colours[channel]
-        head_here += shine
-        head_here -= place[channel]
-        head_here *= alpha
-        place[channel] += head_here
+        seen = warped(texture[channel])
+        part = blood * np.float32(-fields.amplitudes[channel])
+        part += 1.0
+        part *= shade
+        part *= seen
+        part += shine
+        part -= place[channel]
+        part *= alpha
+        place[channel] += part
 
 
 @dataclass(frozen=True)
@@ -190,18 +204,16 @@ class _Fields:
         )
         return (rows, columns), _Grid(x, y)
 
-    def __call__(self, frame: int, scale: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Texels to look up (h, w, 2), shading, mirrored light (grey levels) and blood volume (h, w) of a frame."""
+    def __call__(self, frame: int, scale: float) -> list[np.ndarray]:
+        """Texels to look up (x, y), shading, mirrored light (grey levels) and blood volume of a frame, (h, w) each."""
         x, y = self._upright(frame)
         depth = np.sqrt(np.maximum(1.0 - (x / 0.97) ** 2 - (y / 1.2) ** 2, 0.0)) * 0.9
         shade, shine = self._lit(frame, x, y, depth)
         x, y = self._turned(frame, x, y, depth)
-        texels = np.dstack([(x - LEFT) * scale - 0.5, (y - TOP) * scale - 0.5])
-        smooth = np.dstack([shade, shine, self._blood(frame, x, y)]).astype(np.float32)
+        coarse = ((x - LEFT) * scale - 0.5, (y - TOP) * scale - 0.5, shade, shine, self._blood(frame, x, y))
         size = (self.grid.x.shape[1] * CELL, self.grid.x.shape[0] * CELL)
-        where = cv2.resize(texels.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-        shade, shine, blood = cv2.split(cv2.resize(smooth, size, interpolation=cv2.INTER_LINEAR))
-        return where, shade, shine, blood
+        # plane by plane, which OpenCV does faster than several channels at once
+        return [cv2.resize(plane.astype(np.float32), size, interpolation=cv2.INTER_LINEAR) for plane in coarse]
 
     def _upright(self, frame: int) -> tuple[np.ndarray, np.ndarray]:
         """Face coordinates of the grid before the head turns out of the picture's plane."""
@@ -233,8 +245,10 @@ class _Fields:
     def _turned(self, frame: int, x: np.ndarray, y: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Face coordinates of the painted head that are seen at the grid: turned, with jaw and mouth moved."""
         move = self.behaviour
+        # only the front is painted: what comes into sight at the side looks like its edge
+        edge = np.maximum(np.abs(x), 0.78 * np.sqrt(np.maximum(1.0 - (y / 1.2) ** 2, 0.0)))
         x, y = (
-            x * np.cos(move.yaw[frame]) - depth * np.sin(move.yaw[frame]),
+            np.clip(x * np.cos(move.yaw[frame]) - depth * np.sin(move.yaw[frame]), -edge, edge),
             y * np.cos(move.pitch[frame]) - depth * np.sin(move.pitch[frame]),
         )
         if move.mouth[frame] > 0.0:

@@ -22,7 +22,7 @@ class Scene:
         size: width, height in pixels. fps: nominal frames a second. jitter: of frame times, share of their distance.
         unit: pixels of half a face height. place: of the face's centre, shares of the picture.
         motion, movement: kind and strength (0..1). light, unrest: kind and strength (0..1) of its changes.
-        pulse: pulse amplitude (standard deviation / mean) of green on the cheek of fair skin.
+        pulse: pulse amplitude (standard deviation / mean, on the camera's curve) of green on the cheek of fair skin.
         spo2_error: error of the camera's ratio of ratios, per cent SpO2.
         makeup: share of the skin that a foundation hides.
         exposure: brightness. balance: gains of R, G, B. gamma: exponent of the camera's curve against sRGB.
@@ -82,7 +82,7 @@ def draw_scene(rng: np.random.Generator, hard: float = 1.0, size: tuple[int, int
         movement=float(hard * rng.random()),
         light=str(rng.choice(LIGHTS, p=lit)),
         unrest=float(hard * rng.random()),
-        pulse=float(rng.uniform(0.003, 0.007)),
+        pulse=float(np.exp(rng.uniform(np.log(0.0014), np.log(0.0055)))),
         spo2_error=float(rng.normal(0.0, 0.7)),
         makeup=float(rng.choice((rng.uniform(0.15, 0.4), rng.uniform(0.4, 0.75)))) if covered else 0.0,
         exposure=float(rng.uniform(0.62, 1.1)),
@@ -90,7 +90,7 @@ def draw_scene(rng: np.random.Generator, hard: float = 1.0, size: tuple[int, int
         gamma=float(rng.uniform(0.85, 1.2)),
         specular=float(rng.uniform(0.02, 0.16)),
         slope=float(rng.normal(0.0, 0.12)),
-        noise=float(np.exp(rng.uniform(np.log(0.6), np.log(1.6 + 1.2 * hard)))),
+        noise=float(np.exp(rng.uniform(np.log(0.45), np.log(1.6 + 1.0 * hard)))),
         colour_noise=float(rng.uniform(0.2, 0.9)),
         blur=float(rng.choice((0.0, 0.5, 0.8, 1.2))),
         memory=float(rng.choice((0.0, 0.35, 0.65), p=(0.5, 0.3, 0.2))),
