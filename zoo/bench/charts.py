@@ -44,17 +44,20 @@ def front(points: Sequence[Point]) -> list[Point]:
     return best
 
 
-def scatter(points: Sequence[Point], x_title: str, y_title: str) -> str:
-    """Points over a logarithmic x, the Pareto front as a line."""
-    low, high = _decades([point.x for point in points])
-    top = max(point.y for point in points) * 1.12 or 1.0
+def scatter(points: Sequence[Point], x_title: str, y_title: str, log_y: bool = False) -> str:
+    """Points over a logarithmic x, the Pareto front as a line; y begins at 0, unless it is logarithmic too."""
+    # names stand at the right of their marks
+    across = _decades([point.x for point in points], 2.5)
+    up = (
+        _decades([point.y for point in points], 1.0) if log_y else (0.0, max(point.y for point in points) * 1.12 or 1.0)
+    )
 
     def at(point: Point) -> tuple[float, float]:
-        x = LEFT + (math.log10(point.x) - low) / (high - low) * (WIDTH - LEFT - RIGHT)
-        return x, HEIGHT - BOTTOM - point.y / top * (HEIGHT - TOP - BOTTOM)
+        y = math.log10(point.y) if log_y else point.y
+        return _place(math.log10(point.x), across, LEFT, WIDTH - RIGHT), _place(y, up, HEIGHT - BOTTOM, TOP)
 
     groups = list(dict.fromkeys(point.group for point in points))
-    parts = _axes(low, high, top, x_title, y_title)
+    parts = _axes(across, up, log_y, x_title, y_title)
     line = " ".join(f"{x:.1f},{y:.1f}" for x, y in map(at, front(points)))
     parts.append(f'<polyline points="{line}" fill="none" stroke="#999" stroke-dasharray="4 3"/>')
     largest = max((point.size for point in points), default=0.0) or 1.0
@@ -109,28 +112,36 @@ def shares(rows: Sequence[tuple[str, dict[str, float]]]) -> str:
     return _svg(WIDTH + 70, 30 + ROW * len(rows), drawn)
 
 
-def _axes(low: float, high: float, top: float, x_title: str, y_title: str) -> list[str]:
+def _axes(across: tuple[float, float], up: tuple[float, float], log_y: bool, x_title: str, y_title: str) -> list[str]:
     bottom, right = HEIGHT - BOTTOM, WIDTH - RIGHT
     parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{right}" fill="none" stroke="#555"/>']
-    steps = (1, 2, 5) if high - low < MOST_DECADES else (1,)
-    for decade in range(math.floor(low), math.ceil(high) + 1):
-        for step in steps:
-            value = step * 10.0**decade
-            position = LEFT + (math.log10(value) - low) / (high - low) * (right - LEFT)
-            if LEFT - 1 <= position <= right + 1:
-                parts.append(f'<path d="M{position:.1f} {TOP}V{bottom}" stroke="#eee"/>')
-                parts.append(f'<text x="{position:.1f}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>')
-    grid = _step(top)
-    for i in range(int(top / grid) + 1):
-        y = bottom - i * grid / top * (bottom - TOP)
+    for value in _ticks(across):
+        x = _place(math.log10(value), across, LEFT, right)
+        parts.append(f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="#eee"/>')
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>')
+    grid = _step(up[1])
+    for value in _ticks(up) if log_y else [i * grid for i in range(int(up[1] / grid) + 1)]:
+        y = _place(math.log10(value) if log_y else value, up, bottom, TOP)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#eee"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{i * grid:g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     parts.append(
         f'<text x="{(LEFT + right) / 2}" y="{HEIGHT - 12}" text-anchor="middle">{escape(x_title)}</text>'
         f'<text transform="translate(16 {(TOP + bottom) / 2}) rotate(-90)" text-anchor="middle">'
         f"{escape(y_title)}</text>"
     )
     return parts
+
+
+def _place(value: float, ends: tuple[float, float], start: float, stop: float) -> float:
+    """Where a value of an axis lies in the picture."""
+    return start + (value - ends[0]) / (ends[1] - ends[0]) * (stop - start)
+
+
+def _ticks(ends: tuple[float, float]) -> list[float]:
+    """Round values of a logarithmic axis whose ends are powers of ten."""
+    steps = (1, 2, 5) if ends[1] - ends[0] < MOST_DECADES else (1,)
+    values = [step * 10.0**decade for decade in range(math.floor(ends[0]), math.ceil(ends[1]) + 1) for step in steps]
+    return [value for value in values if ends[0] <= math.log10(value) <= ends[1]]
 
 
 def _label(
@@ -165,11 +176,11 @@ def _short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def _decades(values: Sequence[float]) -> tuple[float, float]:
+def _decades(values: Sequence[float], above: float) -> tuple[float, float]:
+    """Ends of a logarithmic axis; `above` times as much room is left over the largest as under the smallest."""
     low, high = math.log10(min(values)), math.log10(max(values))
     room = max(0.08 * (high - low), 0.15)
-    # names stand at the right of their marks
-    return low - room, high + 2.5 * room
+    return low - room, high + above * room
 
 
 def _step(top: float) -> float:

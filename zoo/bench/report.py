@@ -64,8 +64,9 @@ def _table(
     header: Sequence[str], rows: Sequence[tuple[Sequence[str], bool]], words: int = 2, long: bool = False
 ) -> str:
     """A table; `rows` are cells and whether the row failed, the first `words` columns are left-aligned."""
+    left = {*range(words), len(header) - 1 if long else 0}
     heads = "".join(
-        f'<th class="words">{_text(name)}</th>' if i < words else f"<th>{_text(name)}</th>"
+        f'<th class="words">{_text(name)}</th>' if i in left else f"<th>{_text(name)}</th>"
         for i, name in enumerate(header)
     )
     lines = []
@@ -107,14 +108,17 @@ def _pareto(rows: Sequence[dict[str, Any]]) -> str:
     if scored:
         naive = scored[0]["worth"].get("heart_rate_naive_mae")
         beside = f"; the naive predictor's error is {naive:.1f}" if naive is not None else ""
-        figures.append((_points(scored, "ms_per_second", "error"), slow, wrong, f"Accuracy over latency{beside}"))
-        figures.append((_points(scored, "size_bytes", "error"), large, wrong, f"Accuracy over size{beside}"))
+        points = _points(scored, "ms_per_second", "error")
+        figures.append((scatter(points, slow, wrong), f"Accuracy over latency{beside}"))
+        points = _points(scored, "size_bytes", "error")
+        figures.append((scatter(points, large, wrong), f"Accuracy over size{beside}"))
     if sized:
-        figures.append((_points(sized, "ms_per_second", "size_bytes"), slow, large, "Size over latency, untrained too"))
+        points = _points(sized, "ms_per_second", "size_bytes")
+        figures.append((scatter(points, slow, large, log_y=True), "Size over latency, untrained models too"))
     drawn = "".join(
-        f"<figure>{scatter(points, x, y)}<figcaption>{_text(caption)}. Marks by size; the dashed line joins those that "
-        "nothing beats.</figcaption></figure>"
-        for points, x, y, caption in figures
+        f"<figure>{drawing}<figcaption>{_text(caption)}. Marks by size; the dashed line joins those that nothing "
+        f"beats; a method without weights stands at {NO_WEIGHTS_MB} MB.</figcaption></figure>"
+        for drawing, caption in figures
     )
     return f'<h2>Trade-offs</h2><div class="charts">{drawn}</div>' if drawn else ""
 
@@ -123,7 +127,7 @@ def _points(rows: Sequence[dict[str, Any]], x: str, y: str) -> list[Point]:
     def value(row: dict[str, Any], key: str) -> float:
         if key == "error":
             return float(row["worth"]["heart_rate_mae"])
-        # a method without weights stands at the logarithmic axis's left end
+        # a logarithmic axis has no zero
         return max(float(row[key] or 0) / 1e6, NO_WEIGHTS_MB) if key == "size_bytes" else float(row[key])
 
     return [
