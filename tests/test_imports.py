@@ -53,6 +53,14 @@ def test_the_quick_commands_need_not_even_numpy(command):
     assert loaded(f"from zoo.cli import main\nmain({command!r})", names) == "[]"
 
 
+def test_an_exported_file_is_read_without_scipy():
+    # whose signal package takes a second, which every process of the bench and of a server would pay
+    assert (
+        loaded("import zoo.export.runtime", "[name for name in ('scipy.signal', 'torch') if name in sys.modules]")
+        == "[]"
+    )
+
+
 def test_a_wrong_setting_is_told_without_torch():
     arguments = ["fit", "--model", "fpn1d_multitask", "--model.lrr", "1"]
     assert loaded(f"from zoo.cli import main\nassert main({arguments!r}) == 2") == "[]"
