@@ -230,7 +230,7 @@ def load_ckpt(path: Path) -> VitalsModule:
         raise CheckpointError(f"There is no checkpoint '{path}' that can be read: check the path.") from error
     except Exception as error:
         raise CheckpointError(
-            f"'{path}' cannot be read safely ({type(error).__name__}): it is damaged, or holds code, which is refused."
+            f"'{path}' cannot be read safely: {code_in(path)}. Weights of other projects come in by 'zoo import'."
         ) from error
     name = checkpoint.get("zoo", {}).get("model") if isinstance(checkpoint, Mapping) else None
     if not isinstance(name, str):
@@ -252,6 +252,19 @@ def write_confidence(path: Path, confidence: Mapping[str, Any]) -> None:
     content = io.BytesIO()
     torch.save(checkpoint, content)
     write_whole(path, content.getvalue())
+
+
+def code_in(path: Path) -> str:
+    """Why a pickle is not read, told without running it: the functions that it would call, or that it is damaged."""
+    import torch
+
+    try:
+        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:
+        names = []
+    if not names:
+        return "it is damaged, or holds code, which is refused"
+    return f"it holds code, which is refused ({', '.join(sorted(names)[:4])} would run)"
 
 
 def registered_name(module: VitalsModule) -> str:

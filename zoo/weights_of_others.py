@@ -10,6 +10,7 @@ import re
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,7 @@ def import_weights(
     folder: Path = Path(),
     licence: str | None = None,
     trained_on: tuple[str, ...] = (),
+    run_code: bool = False,
 ) -> Imported:
     """Turn weights of the published code of a model into a checkpoint of this zoo.
 
@@ -75,6 +77,7 @@ def import_weights(
         folder: where it is written.
         licence: of the weights; `unknown` unless it is told.
         trained_on: names of data sets; `unknown` unless told.
+        run_code: read a pickle that holds code, which then runs here.
 
     Raises:
         UsageError: an unknown source, or a model or setting that cannot take them.
@@ -88,7 +91,7 @@ def import_weights(
         str(folder / f"{name}{end}") for end in (".json", ".safetensors") if (folder / f"{name}{end}").exists()
     ]:
         raise CheckpointError(f"'{taken[0]}' is there already: choose another --name or --out, or delete it first.")
-    given, digest = read_weights(path)
+    given, digest = read_weights(path, run_code)
     module = build(model, settings or {})
     fill(module, given, str(path))
     module.trained_on = list(trained_on or (UNKNOWN,))
@@ -97,8 +100,8 @@ def import_weights(
     return Imported(card, model, sum(p.numel() for p in module.network.parameters()), digest)
 
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
-    """Parameters by their published name, and the file's sha256; nothing in the file is run.
+def read_weights(path: Path, run_code: bool = False) -> tuple[dict[str, Tensor], str]:
+    """Parameters by their published name, and the file's sha256; nothing in the file is run, unless `run_code`.
 
     Raises:
         CheckpointError: missing, of another kind, damaged, not safe to read, or holds no parameters.
@@ -114,7 +117,8 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], str]:
                 digest.update(piece)
     except OSError as error:
         raise CheckpointError(f"The weights '{path}' cannot be read ({error.strerror}): check the path.") from error
-    reader = {".npz": _from_npz, ".safetensors": _from_safetensors}.get(path.suffix.lower(), _from_torch)
+    of_torch = partial(_from_torch, run_code=run_code)
+    reader = {".npz": _from_npz, ".safetensors": _from_safetensors}.get(path.suffix.lower(), of_torch)
     found = {name.removeprefix("module."): value for name, value in reader(path).items()}
     if not found:
         raise CheckpointError(f"'{path}' holds no parameters: give a network's state dict.")
@@ -189,15 +193,16 @@ def _finite(value: Tensor) -> bool:
     return not value.is_complex() and bool(torch.isfinite(value).all())
 
 
-def _from_torch(path: Path) -> dict[str, Tensor]:
+def _from_torch(path: Path, run_code: bool) -> dict[str, Tensor]:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=not run_code)
     except Exception as error:
         raise CheckpointError(
-            f"'{path}' cannot be read safely ({type(error).__name__}): it is damaged, or holds code, which is refused. "
-            f"Save only the state dict: torch.save(model.state_dict(), FILE)."
+            f"'{path}' cannot be read safely: {checkpoints.code_in(path)}. Save only the state dict with "
+            "torch.save(model.state_dict(), FILE), or, where you would run its author's programs, force it with "
+            "--run-code."
         ) from error
     for wrapping in WRAPPINGS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapping), Mapping):

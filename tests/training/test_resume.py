@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
-import signal
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.training.runs import kill_when, needs_fork, only, start
 from zoo.cli import main
 
 STEPS = 9
@@ -29,36 +27,13 @@ TINY = [
 ]
 
 
+def words(root: Path, *arguments: str) -> list[str]:
+    return [*TINY, "--trainer.default_root_dir", str(root), *arguments]
+
+
 def fit(root: Path, *arguments: str) -> Path:
-    assert main([*TINY, "--trainer.default_root_dir", str(root), *arguments]) == 0
-    (results,) = root.glob("can_teacher/*/test.json")
-    return results.parent
-
-
-def start(root: Path, *arguments: str) -> int:
-    """The same in a process of its own, which is forked: nothing is imported anew. Its number."""
-    child = os.fork()
-    if child:
-        return child
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 1)
-    os.dup2(silent, 2)
-    code = 1
-    try:
-        code = main([*TINY, "--trainer.default_root_dir", str(root), *arguments])
-    finally:
-        os._exit(code)
-
-
-def kill_when(child: int, done: Any) -> bool:
-    """Kill -9 as soon as something is so; whether the process was still running."""
-    while not done():
-        if os.waitpid(child, os.WNOHANG)[0]:
-            return False
-        time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return True
+    assert main(words(root, *arguments)) == 0
+    return only(root, "can_teacher/*/test.json").parent
 
 
 def state(folder: Path) -> dict[str, Any]:
@@ -109,9 +84,9 @@ def compare(folder: Path, undisturbed: Path) -> None:
     assert (folder / "test.csv").read_bytes() == (undisturbed / "test.csv").read_bytes()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
+@needs_fork
 def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
-    child = start(tmp_path, "--data.workers", "0")
+    child = start(words(tmp_path, "--data.workers", "0"))
     assert kill_when(child, lambda: any(tmp_path.rglob("last.ckpt")))
     (last,) = tmp_path.rglob("last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] == 3
@@ -121,16 +96,15 @@ def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: Path, tmp_path: Pa
 
 
 @pytest.mark.full
-@pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
+@needs_fork
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_several_times_at_random(undisturbed: Path, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     arguments = ["--data.workers", "2", "--ckpt_path", "auto"]
     for _ in range(3):
         end = time.monotonic() + draw.uniform(1.0, 6.0)
-        if not kill_when(start(tmp_path, *arguments), lambda end=end: time.monotonic() > end):
+        if not kill_when(start(words(tmp_path, *arguments)), lambda end=end: time.monotonic() > end):
             break
     else:
         fit(tmp_path, *arguments)
-    (results,) = tmp_path.rglob("test.json")
-    compare(results.parent, undisturbed)
+    compare(only(tmp_path, "can_teacher/*/test.json").parent, undisturbed)

@@ -17,7 +17,7 @@ TOP = (
     *("help", "config", "print_config", "seed_everything", "trainer", "model", "data", "ckpt_path"),
     *("early_stopping", "average_weights", "logger", "distillation"),
 )
-SHORT = ("json", "csv", "plots", "protocol", "teacher", "debug")
+SHORT = ("json", "csv", "plots", "protocol", "teacher", "cv", "debug")
 SUBCLASS_KEYS = frozenset({"class_path", "init_args", "dict_kwargs", "help"})
 
 

@@ -28,6 +28,8 @@ class Request:
         configured: a `--config` was given.
         ckpt_path: as given.
         json: print JSON; csv: write the table into this file; plots: draw the result into this folder.
+        cv: cross-validate: a number of folds, or `published`.
+        quiet: print no table.
     """
 
     command: str
@@ -39,6 +41,8 @@ class Request:
     json: bool = False
     csv: Path | None = None
     plots: Path | None = None
+    cv: str | None = None
+    quiet: bool = False
 
     @property
     def prints_only(self) -> bool:
@@ -97,12 +101,12 @@ def _take(request: Request, key: str, value: str | None, keys: list[str]) -> Non
         request.arguments += ["--data.name", value]
     elif name == "json" and value is None:
         request.json = True
-    elif name in ("csv", "plots", "ckpt_path", "protocol", "config", "teacher") and value is None:
+    elif name in ("csv", "plots", "ckpt_path", "protocol", "config", "teacher", "cv") and value is None:
         raise UsageError(f"{key} needs a value.")
-    elif name == "csv":
-        request.csv = Path(str(value))
-    elif name == "plots":
-        request.plots = Path(str(value))
+    elif name in ("csv", "plots"):
+        setattr(request, name, Path(str(value)))
+    elif name == "cv":
+        request.cv = _folds(request.command, str(value))
     elif name == "ckpt_path":
         request.ckpt_path = None if value == "null" else value
     elif name == "teacher":
@@ -116,6 +120,17 @@ def _take(request: Request, key: str, value: str | None, keys: list[str]) -> Non
             value = str(registry.config(str(value)))
             _take_config(request, Path(value), keys)
         request.arguments += [key] if value is None else [f"{key}={value}"]
+
+
+def _folds(command: str, value: str) -> str:
+    if command != "fit":
+        raise UsageError(f"'zoo {command}' takes no --cv: 'zoo fit --cv 5' trains and tests each fold.")
+    if value != "published" and not (value.isdigit() and int(value) > 2):
+        raise UsageError(
+            "--cv is a number of folds from 3 (to train, validate and test), or published (the data set's own folds), "
+            f"not '{value}'."
+        )
+    return value
 
 
 def _take_config(request: Request, path: Path, keys: list[str]) -> None:

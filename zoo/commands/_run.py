@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -33,6 +34,7 @@ from zoo.training.seeding import SeedEachStep
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 RESULTS = "test"
+NAME = "ZOO_RUN"
 
 
 @dataclass(frozen=True)
@@ -61,14 +63,23 @@ class Folder:
     def config(self) -> Path:
         return self.path / "config.yaml"
 
+    @property
+    def finished(self) -> bool:
+        """The run has come to its end, and was tested."""
+        return (self.path / f"{RESULTS}.json").is_file()
 
-def new_folder(root: Path, model: registry.Entry) -> Folder:
+
+def new_folder(root: Path, model: registry.Entry, ending: str = "") -> Folder:
     """A folder of its own for a run that starts now; it is made when something is written."""
-    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
-    path = _runs(root, model) / stamp
+    # processes that Lightning starts beside this one take its folder
+    if "LOCAL_RANK" in os.environ and (name := os.environ.get(NAME)):
+        return Folder(runs(root, model) / name)
+    stamp = datetime.now().strftime("%Y-%m-%d_%H-%M-%S") + ending
+    path = runs(root, model) / stamp
     number = 2
     while path.exists():
         path, number = path.with_name(f"{stamp}_{number}"), number + 1
+    os.environ[NAME] = path.name
     return Folder(path)
 
 
@@ -78,7 +89,7 @@ def newest(root: Path, model: registry.Entry, name: str) -> Path:
     Raises:
         CheckpointError: there is none.
     """
-    found = sorted(_runs(root, model).glob(f"*/checkpoints/{name}.ckpt"), key=lambda path: path.stat().st_mtime)
+    found = sorted(runs(root, model).glob(f"*/checkpoints/{name}.ckpt"), key=lambda path: path.stat().st_mtime)
     if not found:
         raise CheckpointError(
             f"There is no {name} checkpoint of {model.name} below '{root}': train one with 'zoo fit --model "
@@ -89,8 +100,8 @@ def newest(root: Path, model: registry.Entry, name: str) -> Path:
 
 def unfinished(root: Path, model: registry.Entry) -> Path | None:
     """The `last` checkpoint of a model's newest run, if that run has not come to its end."""
-    found = max(_runs(root, model).glob(f"*/checkpoints/{LAST}"), key=lambda path: path.stat().st_mtime, default=None)
-    return None if found is None or (found.parents[1] / f"{RESULTS}.json").is_file() else found
+    found = max(runs(root, model).glob(f"*/checkpoints/{LAST}"), key=lambda path: path.stat().st_mtime, default=None)
+    return None if found is None or Folder(found.parents[1]).finished else found
 
 
 def folder_of(checkpoint: Path) -> Folder | None:
@@ -110,7 +121,8 @@ def steps_of(checkpoint: Path) -> int:
     return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
 
 
-def _runs(root: Path, model: registry.Entry) -> Path:
+def runs(root: Path, model: registry.Entry) -> Path:
+    """Where a model's runs lie."""
     return root / model.name.replace(":", "_")
 
 

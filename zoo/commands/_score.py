@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -81,6 +81,7 @@ class Reporter(Callback):
         with module.metrics.sync_context():
             _, people = module.metrics.windows()
             self.scored = module.metrics.scored()
+            by_person = tuple(module.metrics.by_person())
         self.threshold = module.metrics.calibrator.threshold
         groups = self.data.groups("test" if stage == "test" else "val")
         self.groups = group_values(self.scored, groups)
@@ -90,6 +91,7 @@ class Reporter(Callback):
             people=len(set(people)),
             windows=len(people),
             groups=by_labels(self.scored, groups),
+            by_person=by_person,
         )
         if self.cases is not None and torch.distributed.is_initialized():
             parts: list[Any] = [None] * torch.distributed.get_world_size()
@@ -167,6 +169,7 @@ def publish(
     csv: Path | None = None,
     stem: Path | None = None,
     as_json: bool = False,
+    quiet: bool = False,
 ) -> None:
     """Print a report and write it.
 
@@ -176,6 +179,7 @@ def publish(
         csv: the table's file.
         stem: results are written to `stem.csv` and `stem.json` too.
         as_json: print JSON and nothing else.
+        quiet: print nothing.
     """
     if stem is not None:
         tables.write(report, stem)
@@ -189,10 +193,10 @@ def publish(
     for note in data.notes:
         print(f"note: {note}", file=sys.stderr)
     if as_json:
-        found = {**facts, **asdict(report), "rows": tables.rows(report)}
+        found = {**facts, **report.as_dict()}
         found["failed"] = [{"path": str(item.path), "reason": item.reason} for item in data.failed]
         print(json.dumps(tables.as_plain(found), indent=1, ensure_ascii=False))
-    else:
+    elif not quiet:
         tables.show(report)
 
 

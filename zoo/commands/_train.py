@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from zoo import checkpoints, registry
 from zoo.cli import INTERRUPTED
-from zoo.commands import _run, _score
+from zoo.commands import _cross_validate, _run, _score
 from zoo.commands._configuration import Configuration
 from zoo.commands._request import Request, import_path
 from zoo.errors import CheckpointError, UsageError
@@ -61,36 +62,41 @@ def quiet() -> Iterator[None]:
 
 
 def fit(request: Request) -> int:
-    """Train, then test the best checkpoint."""
-    arguments: list[str] = []
-    start = resume = earlier = None
-    if request.weights is not None:
-        start = checkpoints.load(request.weights)
-        request.model = registry.find("model", checkpoints.registered_name(start))
-        arguments += _settings_of(start, request.model)
+    """Train, then test the best checkpoint; with `cv`, of each fold."""
+    if request.cv is None:
+        return _fit(request)
+    if request.plots is not None:
+        raise UsageError("--cv draws nothing: leave --plots away.")
+    folder = None
+    if request.model is not None and request.ckpt_path is not None:
+        folder = _cross_validate.newest(_root(request), request.model, request.cv, request.ckpt_path)
+    if folder is not None and not request.configured:
+        request = replace(request, arguments=[f"--config={folder.config}", *request.arguments], configured=True)
+    start, _, arguments = _begin(replace(request, ckpt_path=None))
+    entry = request.model
+    plan = Configuration("fit", [*arguments, *request.arguments], partial(_evaluation_options, _root(request)))
+    assert entry is not None
+    if start is not None and (seen := set(start.trained_on) & set(plan.datamodule.trained_on)):
+        raise UsageError(
+            f"{request.weights} was trained on {', '.join(sorted(seen))}: its people would be tested. Cross-validate "
+            f"from fresh weights with --model {entry.name}."
+        )
+    return _cross_validate.run(request, plan, entry, _root(request), _fit)
+
+
+def _fit(request: Request, into: _run.Folder | None = None) -> int:
+    """Train and test once.
+
+    Args:
+        into: the folder to write to, where it is not to be a new one.
+    """
+    start, resume, arguments = _begin(request)
     entry = request.model
     if entry is not None:
-        if not registry.model_class(entry.name).trainable:
-            raise UsageError(
-                f"{entry.name} is a classical method: there is nothing to train. Measure it with "
-                f"'zoo test --model {entry.name} --data synthetic'."
-            )
-        recipe = registry.recipe(entry.name)
-        if request.ckpt_path == "auto":
-            resume = _run.unfinished(_root(request), entry)
-        elif request.ckpt_path is not None:
-            resume = _checkpoint(request, entry, ("last", "best"))
-        if resume is not None:
-            resumed = checkpoints.load_ckpt(resume)
-            _check_same(resumed, entry, resume)
-            arguments += _settings_of(resumed, entry)
-            earlier = _run.folder_of(resume)
-            recipe = earlier.config if earlier is not None else recipe
-        if recipe is not None and not request.configured:
-            arguments = [f"--config={recipe}", *arguments]
         # a run goes on where it is; from its best state another one starts
+        earlier = _run.folder_of(resume) if resume is not None else None
         goes_on = earlier is not None and resume == earlier.last
-        folder = earlier if earlier is not None and goes_on else _run.new_folder(_root(request), entry)
+        folder = into or (earlier if earlier is not None and goes_on else _run.new_folder(_root(request), entry))
         options = partial(_run.training_options, folder, _run.steps_of(folder.last) if goes_on else 0)
     else:
         options = partial(_evaluation_options, _root(request))
@@ -107,9 +113,44 @@ def fit(request: Request) -> int:
     try:
         setup.trainer.fit(setup.model, datamodule=setup.datamodule, ckpt_path=resume, weights_only=True)
     except SystemExit:
-        # Lightning turns Ctrl-C into an exit, after its callbacks have saved
-        return _interrupted(folder, entry)
+        # Lightning turns Ctrl-C and SIGTERM into an exit, after its callbacks have saved
+        return INTERRUPTED if request.quiet else _interrupted(folder, entry)
     return _after(request, setup, _run.agreed(folder, setup.trainer), entry, resume)
+
+
+def _begin(request: Request) -> tuple[VitalsModule | None, Path | None, list[str]]:
+    """What a run starts from: weights, the state to go on from, and the settings before those of the command line.
+
+    `request.model` is set where a checkpoint was named instead.
+    """
+    arguments: list[str] = []
+    start = resume = None
+    if request.weights is not None:
+        start = checkpoints.load(request.weights)
+        request.model = registry.find("model", checkpoints.registered_name(start))
+        arguments += _settings_of(start, request.model)
+    entry = request.model
+    if entry is None:
+        return start, resume, arguments
+    if not registry.model_class(entry.name).trainable:
+        raise UsageError(
+            f"{entry.name} is a classical method: there is nothing to train. Measure it with "
+            f"'zoo test --model {entry.name} --data synthetic'."
+        )
+    recipe = registry.recipe(entry.name)
+    if request.ckpt_path == "auto":
+        resume = _run.unfinished(_root(request), entry)
+    elif request.ckpt_path is not None:
+        resume = _checkpoint(request, entry, ("last", "best"))
+    if resume is not None:
+        resumed = checkpoints.load_ckpt(resume)
+        _check_same(resumed, entry, resume)
+        arguments += _settings_of(resumed, entry)
+        earlier = _run.folder_of(resume)
+        recipe = earlier.config if earlier is not None else recipe
+    if recipe is not None and not request.configured:
+        arguments = [f"--config={recipe}", *arguments]
+    return start, resume, arguments
 
 
 def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: registry.Entry, resume: Any) -> int:
@@ -124,8 +165,8 @@ def _after(request: Request, setup: Configuration, folder: _run.Folder, entry: r
     kept = not setup.trainer.fast_dev_run  # type: ignore[attr-defined]
     facts = {"model": entry.name, "checkpoint": str(best) if best else None, "run": str(folder.path) if kept else None}
     stem = folder.path / _run.RESULTS if kept else None
-    _score.publish(report, setup.datamodule, facts, request.csv, stem, request.json)
-    if kept and best is not None:
+    _score.publish(report, setup.datamodule, facts, request.csv, stem, request.json, request.quiet)
+    if kept and not request.quiet and best is not None:
         _tell(
             f"\ncheckpoint:   {best}\nmetrics:      {folder.path / 'metrics.csv'}\n"
             f"results:      {folder.path / 'test.json'}\n"

@@ -30,6 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--trained-on", nargs="+", default=[], metavar="DATA", help="data sets, where they are known")
     parser.add_argument("--licence", metavar="TEXT", help="of the weights, where it is known")
+    parser.add_argument(
+        "--run-code", action="store_true", help="read a pickle that holds code: it runs here, with all that you may do"
+    )
     parser.add_argument("--name", help="of the checkpoint (default: the file's)")
     parser.add_argument("--out", type=Path, default=Path(), metavar="DIR", help="where to write it (default: here)")
     parser.add_argument("--json", action="store_true", help="print JSON and nothing else")
@@ -50,6 +53,7 @@ def run(args: argparse.Namespace) -> int:
         folder=args.out,
         licence=args.licence,
         trained_on=tuple(args.trained_on),
+        run_code=args.run_code,
     )
     if args.json:
         print(json.dumps({**asdict(found), "card": str(found.card)}))

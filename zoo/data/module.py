@@ -21,7 +21,7 @@ from zoo.data.prepare import prepare_all
 from zoo.data.prepare_store import prepare_store
 from zoo.data.recording import Listing, Recording, Skipped
 from zoo.data.sources import Source, source_of
-from zoo.data.splits import Split, SplitBy, Stage, split
+from zoo.data.splits import PartOf, Split, SplitBy, Stage, split
 from zoo.data.statistics import target_statistics
 from zoo.data.store import file_name, find_folder, listed, read, read_settings, settings_for
 from zoo.data.windows import Prepared, RecordedWindows, collate
@@ -52,6 +52,7 @@ class VitalsDataModule(L.LightningDataModule):
         ratios: shares of training, validation and test people.
         folds: cross-validation in so many parts, of which `fold` tests; 0 for `ratios`.
         fold: which part tests.
+        val_fold: which part validates; the one after it where it is -1.
         test_people: `held_out` tests the test split (of a data set that trains), `all` everybody; `auto` everybody,
             unless the model was trained on the data set.
         max_lost: largest share of a window's frames without a face.
@@ -77,6 +78,7 @@ class VitalsDataModule(L.LightningDataModule):
         ratios: list[float] = [0.7, 0.15, 0.15],
         folds: int = 0,
         fold: int = 0,
+        val_fold: int = -1,
         test_people: Literal["auto", "held_out", "all"] = "auto",
         max_lost: float = 0.05,
         store: str | None = None,
@@ -91,7 +93,7 @@ class VitalsDataModule(L.LightningDataModule):
         self.sources = [source_of(entry) for entry in datasets] or [Source(name, root, options=dict(options))]
         self.batch_size, self.workers = batch_size, workers
         self.hop, self.train_hop = hop, train_hop or input.frames / input.fps / 2
-        self.by, self.ratios, self.folds, self.fold = split, ratios, folds, fold
+        self.by, self.ratios, self.folds, self.fold, self.val_fold = split, ratios, folds, fold, val_fold
         self.test_people, self.max_lost, self.seed = test_people, max_lost, seed
         self.store, self.synchronise = None if store is None else Path(store), synchronise
         self.augment = augmentation(augment, input)
@@ -162,7 +164,10 @@ class VitalsDataModule(L.LightningDataModule):
     def _windows(self, source: Source, stage: Stage, input: Input) -> Any:
         reader = registry.dataset(source.name)
         if hasattr(reader, "windows"):
-            return reader.windows(input, stage, seed=self.seed, **source.options)
+            if not self.folds:
+                return reader.windows(input, stage, seed=self.seed, **source.options)
+            everybody = reader.windows(input, "train", seed=self.seed, **source.options)
+            return PartOf(everybody, stage, self.folds, self.fold, self.val_fold)
         recordings = self._recordings(source, stage)
         prepared = self._from_memory(source, recordings) if self.store is None else self._from_store(source, recordings)
         hop = self.train_hop if stage == "train" else self.hop
@@ -233,7 +238,7 @@ class VitalsDataModule(L.LightningDataModule):
         # one split for all entries of a data set: who trains from the front does not test from the side
         entries = [self._listed(entry) for entry in self.sources if entry.name == source.name]
         everybody = list({recording.name: recording for entry in entries for recording in entry.recordings}.values())
-        parts: Split = split(everybody, self.by, self.ratios, self.folds, self.fold, self.seed)
+        parts: Split = split(everybody, self.by, self.ratios, self.folds, self.fold, self.seed, self.val_fold)
         names = {recording.name for recording in recordings}
         return [recording for recording in getattr(parts, stage) if recording.name in names]
 
@@ -245,6 +250,19 @@ class VitalsDataModule(L.LightningDataModule):
             self.failed += self._listings[key].skipped
             self.notes += self._listings[key].notes
         return self._listings[key]
+
+    def published_folds(self) -> int:
+        """How many published folds the data set has; 0 where it has none.
+
+        Raises:
+            UsageError: a mixture, whose sets do not share their folds.
+        """
+        if len({source.name for source in self.sources}) > 1:
+            raise UsageError("published folds are those of one data set: cross-validate a mixture by person.")
+        source = self.sources[0]
+        if hasattr(registry.dataset(source.name), "windows"):
+            return 0
+        return len({recording.fold for recording in self._listed(source).recordings} - {None})
 
     def _tests_everybody(self, source: Source) -> bool:
         if source.use == "test":

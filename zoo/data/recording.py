@@ -99,6 +99,8 @@ class DatasetInfo:
         access: where to ask for it.
         protocol: how it is usually split and scored.
         citation: the paper to cite.
+        turns: runs of the published cross-validation, each (fold that tests, fold that validates); none where every
+            fold tests in turn and the next one validates.
     """
 
     title: str
@@ -110,3 +112,4 @@ class DatasetInfo:
     access: str
     protocol: str
     citation: str
+    turns: tuple[tuple[int, int], ...] = ()

@@ -23,6 +23,7 @@ INFO = DatasetInfo(
     access="https://www.idiap.ch/en/scientific-research/data/cohface",
     protocol="Lists of train, dev and test for all, clean (studio light) and natural light: folds 2, 1 and 0.",
     citation="Heusch, Anjos, Marcel 2017, A reproducible study on remote heart rate measurement, arXiv:1709.00962.",
+    turns=((0, 1),),
 )
 
 Protocol = Literal["all", "clean", "natural"]

@@ -65,10 +65,11 @@ INFO = DatasetInfo(
     targets=tuple(COLUMNS),
     licence="CC-BY-4.0",
     access="https://huggingface.co/datasets/kyegorov/mcd_rppg",
-    protocol="5 subject-disjoint folds, fold 0 tests. Heart rate comes from ppg_sync: the cuff's pulse was taken at "
-    "another time.",
+    protocol="5 subject-disjoint folds: fold 0 tests, folds 1 to 4 validate in turn. Heart rate comes from ppg_sync: "
+    "the cuff's pulse was taken at another time.",
     citation="Egorov et al. 2025, Gaze into the Heart: A Multi-View Video Dataset for rPPG and Health Biomarkers "
     "Estimation, arXiv:2508.17924.",
+    turns=tuple((0, fold) for fold in range(1, FOLDS)),
 )
 
 

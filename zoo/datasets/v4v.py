@@ -27,6 +27,7 @@ INFO = DatasetInfo(
     protocol="Published training and validation sets; the test set's labels were released later.",
     citation="Revanur et al. 2021, The first Vision For Vitals (V4V) challenge for non-contact video-based "
     "physiological estimation, ICCV Workshops.",
+    turns=tuple((0, fold) for fold in range(1, 5)),
 )
 
 PHASE_1 = "Phase 1_ Training_Validation sets"

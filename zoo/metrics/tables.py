@@ -54,6 +54,8 @@ HEADINGS: dict[str, str | None] = {
     "mark": None,
 }
 COLUMNS = tuple(HEADINGS)
+PEOPLE = "-people.csv"
+PERSON_COLUMNS = ("quantity", "person", "windows", "mae", "naive_mae")
 GROUP_COUNTS = ("people", "n")
 GROUP_COLUMNS = (
     *("label", "value", "people", "n", "mae", "mae_se", "rmse", "mape", "r", "within_3", "within_5", "coverage"),
@@ -74,6 +76,7 @@ class Report:
         simulated: trained on simulated people only, so that its biomarkers are marked as not medical.
         notes: further lines to print (data that was seen in training, assumptions).
         groups: the heart rate's scores by label and value, `zoo.metrics.groups.by_labels`.
+        by_person: errors of each person, `zoo.metrics.VitalsMetrics.by_person`; they are written beside the table.
     """
 
     title: str
@@ -86,6 +89,11 @@ class Report:
     simulated: bool = False
     notes: tuple[str, ...] = ()
     groups: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
+    by_person: tuple[Row, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values, with its rows, without each person's."""
+        return {**{name: value for name, value in asdict(self).items() if name != "by_person"}, "rows": rows(self)}
 
 
 def report(
@@ -297,18 +305,23 @@ def write_groups(report: Report, beside: Path) -> Path | None:
 def write(report: Report, stem: Path) -> list[Path]:
     """Write the report beside each other as `stem.csv` (its rows) and `stem.json` (all of it).
 
-    Where there are scores by group, also `stem-groups.csv`.
+    Where there are scores by group or person, also `stem-groups.csv` and `stem-people.csv`.
 
     Returns:
         the files written. NaN is an empty cell in the CSV and null in the JSON.
     """
-    table = rows(report)
     stem.parent.mkdir(parents=True, exist_ok=True)
     as_csv, as_json = stem.with_name(stem.name + ".csv"), stem.with_name(stem.name + ".json")
-    write_rows(table, as_csv, COLUMNS)
-    as_json.write_text(json.dumps(as_plain({**asdict(report), "rows": table}), indent=2) + "\n", encoding="utf-8")
-    by_group = write_groups(report, as_csv)
-    return [as_csv, as_json, *([by_group] if by_group else [])]
+    files = [as_csv]
+    write_rows(rows(report), as_csv, COLUMNS)
+    if by_group := write_groups(report, as_csv):
+        files.append(by_group)
+    if report.by_person:
+        files.append(stem.with_name(stem.name + PEOPLE))
+        write_rows(report.by_person, files[-1], PERSON_COLUMNS)
+    # the last one: where it is, all are
+    as_json.write_text(json.dumps(as_plain(report.as_dict()), indent=2) + "\n", encoding="utf-8")
+    return [*files, as_json]
 
 
 def write_rows(table: Sequence[Row], path: Path, columns: Sequence[str]) -> None:

@@ -21,7 +21,7 @@ from zoo.signals.rate import heart_rate
 from zoo.signals.respiration import HIGH_HZ as FASTEST_BREATH
 from zoo.signals.respiration import LOW_HZ as SLOWEST_BREATH
 from zoo.signals.respiration import respiration_rate
-from zoo.spec import Output, Signal
+from zoo.spec import TARGETS, Output, Signal
 
 Array = np.ndarray
 RATES = {"heart_rate": "ppg", "respiration_rate": "respiration"}
@@ -222,6 +222,32 @@ class VitalsMetrics(Metric):
         """Every window that was scored: its columns {name: (n,)}, NaN = unknown, and the n people they belong to."""
         table, people, _, _ = self._table()
         return table, people
+
+    def by_person(self) -> list[dict[str, Any]]:
+        """Errors of each person, a row a quantity: `quantity`, `person`, `windows`, `mae`, `naive_mae`; no classes.
+
+        A rate is scored as `scored` gives it; only what has both an estimate and a truth counts.
+        """
+        rates, owners, _ = self.scored()
+        table, people = self.windows()
+        numbers = [name for name in self.target_names if name not in RATES and TARGETS[name].kind == "number"]
+        found = []
+        for name, columns, whose in (
+            *((rate, rates, owners) for rate in self.sources),
+            *((name, table, people) for name in numbers),
+        ):
+            estimate, truth = columns[name], columns[f"{name}_truth"]
+            naive, names = self._naive(name, truth, whose), np.asarray(whose)
+            known = np.isfinite(estimate) & np.isfinite(truth)
+            for one in sorted(set(names[known].tolist())):
+                rows = known & (names == one)
+                errors = {
+                    "windows": int(rows.sum()),
+                    "mae": stats.mae(estimate[rows], truth[rows]),
+                    "naive_mae": stats.mae(naive[rows], truth[rows]),
+                }
+                found.append({"quantity": name, "person": str(one), **errors})
+        return found
 
     def _table(self) -> tuple[dict[str, Array], list[str], list[str], Array]:
         """Columns, people, recordings ("" = not said) and starts (s) of the windows, each window once."""
