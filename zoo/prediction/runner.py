@@ -116,8 +116,13 @@ def _without_torch(name: str) -> OnnxRunner | None:
     card = checkpoints.find_card(name)
     if card is None or not (path := card.with_suffix(".onnx")).is_file():
         return None
-    sha256 = checkpoints.read_card(card).onnx_sha256
-    return OnnxRunner(path, sha256=sha256) if sha256 else None
+    known = checkpoints.read_card(card)
+    if not known.onnx_sha256:
+        return None
+    runner = OnnxRunner(path, sha256=known.onnx_sha256)
+    # a card may have been calibrated since the file was written
+    runner.calibrator = checkpoints.read_calibrator(known.confidence, str(card)) or runner.calibrator
+    return runner
 
 
 def calibrator_of(runner: Runner) -> Calibrator:
