@@ -14,8 +14,17 @@ import pytest
 from zoo import checkpoints, registry
 from zoo.errors import CheckpointError, UnknownName
 from zoo.export.runtime import OnnxRunner
-from zoo.prediction.runner import DEFAULT, ClassicalRunner, TorchRunner, open_runner, simulated, untrained
+from zoo.prediction.runner import (
+    DEFAULT,
+    ClassicalRunner,
+    TorchRunner,
+    calibrator_of,
+    open_runner,
+    simulated,
+    untrained,
+)
 from zoo.signals.classical import METHODS
+from zoo.signals.confidence import default
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -58,6 +67,11 @@ def test_the_onnx_file_beside_a_card_is_the_card(tmp_path: Path) -> None:
         shutil.copy(card.with_suffix(suffix), tmp_path)
     copied = tmp_path / card.name
     assert isinstance(open_runner(str(copied)), TorchRunner)
+    # what the card was taught since counts
+    shutil.copy(card.with_suffix(".onnx"), tmp_path)
+    taught = {**default("classical_fusion").to_dict(), "threshold": 0.123}
+    checkpoints.write_card(replace(checkpoints.read_card(copied), confidence=taught), copied)
+    assert calibrator_of(open_runner(str(copied))).threshold == 0.123
     copied.with_suffix(".onnx").write_bytes(b"another file")
     with pytest.raises(CheckpointError, match="sha256 differs"):
         open_runner(str(copied))
