@@ -46,6 +46,12 @@ def test_less_than_the_tolerance_is_no_matter():
     assert regressed(compare(report(STEADY), report(slower(1.08)), tolerance=0.01))
 
 
+def test_what_noise_may_hide_is_said():
+    (wide,) = compare(report({"pos": [1.0, 1.6, 1.2]}), report({"pos": [1.1, 1.7, 1.0]}))
+    assert wide.verdict == "same" and wide.says.startswith("too noisy to see less")
+    assert not any(one.says for one in compare(report(STEADY), report(STEADY)))
+
+
 def test_one_process_cannot_be_judged():
     one = compare(report({"pos": [1.0]}), report({"pos": [9.0]}))[0]
     assert one.verdict == "unjudged" and "--processes 5" in one.says

@@ -12,6 +12,8 @@ import numpy as np
 from zoo.bench.statistics import medians, ratio
 
 TOLERANCE = 0.05
+# an interval whose ends differ by more can hide what matters
+WIDEST = 1.5
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,10 @@ def _judged(
         verdict = "faster"
     else:
         verdict = "same"
-    says = "; ".join(dict.fromkeys([*old.get("doubts", []), *new.get("doubts", [])]))
+    doubts = [*old.get("doubts", []), *new.get("doubts", [])]
+    if verdict == "same" and high / low > WIDEST:
+        doubts.insert(0, "too noisy to see less: measure again with more --processes")
+    says = "; ".join(dict.fromkeys(doubts))
     return Compared(*names, found, low, high, verdict, says)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from statistics import median
 from typing import Any
 
 from zoo.bench.charts import Point, scatter, shares
@@ -167,6 +168,9 @@ def _environment(report: dict[str, Any]) -> str:
     machine = dict(report["environment"])
     versions = machine.pop("versions", {})
     facts = {**machine, **{f"version of {name}": value for name, value in versions.items()}}
+    taken = [row["others"] for row in report["rows"] if row.get("others") is not None]
+    if taken:
+        facts["others took of the cores"] = f"median {median(taken):.0%} over the rows, at most {max(taken):.0%}"
     lines = [([str(name).replace("_", " "), _plain(value)], False) for name, value in facts.items()]
     hashes = {row["model"]: row["weights_sha256"] for row in report["rows"] if row.get("weights_sha256")}
     weights = [([model, digest], False) for model, digest in hashes.items()]
