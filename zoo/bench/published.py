@@ -87,7 +87,7 @@ def _take(part: dict[str, Any], report: dict[str, Any], measured: dict[tuple[str
     """Put a part's rows to the others; an interrupted part ends the run."""
     for row in part["rows"]:
         measured[row["model"], str(row.get("options", {})), row["runtime"]] = row
-    report["doubts"] += part["doubts"]
+    report["doubts"] = list(dict.fromkeys([*report["doubts"], *part["doubts"]]))
     if part["interrupted"]:
         raise KeyboardInterrupt
 
