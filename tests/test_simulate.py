@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -48,19 +51,19 @@ def test_the_folder_reader_reads_it(tmp_path: Path) -> None:
     assert first.targets["sex"] == drawn.person.sex
 
 
-def test_goes_on_where_it_was_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    assert simulate(tmp_path, "--people", "1", "--workers", "1") == 0
-    before = contents(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(recordings, "write_video", die)
-        assert simulate(tmp_path, "--people", "2", "--workers", "1") == 130
-    assert len(list(tmp_path.rglob("*.mp4"))) == 1
-    assert simulate(tmp_path, "--people", "2", "--workers", "1") == 0
+def test_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zoo", "simulate", "--out", str(tmp_path), *SMALL, "--workers", "1"]
+    with subprocess.Popen([*command, "--people", "200"]) as process:
+        end = time.monotonic() + 60.0
+        while time.monotonic() < end and not (list(tmp_path.rglob("*.mp4")) and list(tmp_path.rglob(".*.part"))):
+            time.sleep(0.005)
+        process.kill()
+    before = {name: content for name, content in contents(tmp_path).items() if name.endswith(".mp4")}
+    assert 0 < len(before) < 200
+    assert [name for name in contents(tmp_path) if name.endswith(".part")]
+    assert simulate(tmp_path, "--people", str(len(before) + 1), "--workers", "1") == 0
     after = contents(tmp_path)
-    assert len(list(tmp_path.rglob("*.mp4"))) == 2
+    assert len(list(tmp_path.rglob("*.mp4"))) == len(before) + 1
     assert {name: after[name] for name in before} == before
     assert not [name for name in after if name.endswith(".part")]
 
