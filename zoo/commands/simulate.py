@@ -16,11 +16,12 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+from av.error import FFmpegError
 
 from zoo.data.engines import each
 from zoo.data.synthetic.faces.codec import CODECS
 from zoo.data.synthetic.faces.recordings import Simulation, State, make, open_data_set
-from zoo.errors import DataError, UsageError
+from zoo.errors import UsageError
 from zoo.progress import bar
 
 
@@ -87,7 +88,7 @@ def _one(settings: Simulation, root: Path, wait: bool, item: tuple[int, int]) ->
     """A recording's state, or why it failed."""
     try:
         return make(settings, root, *item, wait=wait)
-    except (OSError, DataError) as error:
+    except (OSError, FFmpegError) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -111,4 +112,6 @@ def _show(args: argparse.Namespace, count: Counter[str], reasons: list[str], sec
         print(f"failed {reason}")
     if len(reasons) > 20:
         print(f"and {len(reasons) - 20} more.")
+    if reasons:
+        print("The same command again makes what is missing.")
     print("next:", "\n      ".join(following))
