@@ -46,6 +46,16 @@ def test_columns_become_signals(root: Path) -> None:
     assert set(found.signals) == {"ppg", "heart_rate"}
 
 
+def test_groups_and_notes(tmp_path: Path) -> None:
+    trees.video(tmp_path / "ann_1.mp4")
+    trees.write(tmp_path / "ann_1.csv", "time,ppg,group_skin_tone,group_light,Group_Motion\n0,1,5, lamp ,\n1,2,,,\n")
+    for notes in ("ann_1.json", "simulation.json", "else.json"):
+        trees.write(tmp_path / notes, "{}")
+    listing = folder.read(tmp_path)
+    assert listing.recordings[0].groups == {"skin_tone": "5", "light": "lamp"}
+    assert [item.path.name for item in listing.skipped] == ["else.json"]
+
+
 def test_who_is_who(root: Path) -> None:
     assert [r.person for r in folder.read(root, person="file").recordings] == ["ann_1", "ann_2", "rest"]
     assert [r.person for r in folder.read(root, person="folder").recordings] == [root.name, root.name, "bob"]

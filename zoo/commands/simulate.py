@@ -106,7 +106,7 @@ def _show(args: argparse.Namespace, count: Counter[str], reasons: list[str], sec
         facts = {**states, "reasons": reasons, "seconds": round(seconds, 1), "folder": str(args.out), "next": following}
         print(json.dumps(facts))
         return
-    speed = f" ({seconds / count['made']:.2f} s each)" if count["made"] else ""
+    speed = f" (one every {seconds / count['made']:.2f} s)" if count["made"] else ""
     print(f"made {count['made']}{speed}, there before {count['there']}, failed {count['failed']}: '{args.out}'")
     for reason in reasons[:20]:
         print(f"failed {reason}")
