@@ -80,22 +80,37 @@ def sample(frame: Frame, transform: np.ndarray, sizes: Sequence[int]) -> list[np
 
 
 def sample_exact(frame: Frame, transform: np.ndarray, sizes: Sequence[tuple[int, int]]) -> list[np.ndarray]:
-    """As `sample`, in float32 without any rounding and without area averages: material for means.
+    """As `sample`, in float32 and without any rounding: material for means.
 
-    `sizes` are (columns, rows), one for each plane. Bilinear samples rounded to whole levels lose half of a pulse
-    that shows as single levels of single pixels.
+    Bilinear samples rounded to whole levels lose half of a pulse that shows as single levels of single pixels. Means
+    count every pixel alike where samples are a pixel apart; pixels that lie closer are averaged by whole factors first.
+
+    Args:
+        sizes: (columns, rows), one for each plane.
     """
     sampled = []
     for plane, size in zip(frame.planes, sizes, strict=True):
         onto = _onto(plane, frame, transform)
         # Only the part that is sampled is made floating point.
-        corners = onto @ np.array([[0, 1, 0, 1], [0, 0, 1, 1], [1, 1, 1, 1]])
-        limit = np.array(plane.shape[1::-1])
-        x0, y0 = np.clip(corners.min(1).astype(int) - 2, 0, limit - 1).tolist()
-        x1, y1 = np.clip(corners.max(1).astype(int) + 3, 1, limit).tolist()
+        (a, b, x), (c, d, y) = onto.tolist()
+        x0, x1 = _span(x, a, b, plane.shape[1])
+        y0, y1 = _span(y, c, d, plane.shape[0])
         onto[:, 2] -= (x0, y0)
-        sampled.append(_warp(plane[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)].astype(np.float32), onto, size))
+        part: np.ndarray = plane[y0:y1, x0:x1].astype(np.float32)
+        factor = round(np.hypot(a, c) / size[0])
+        if factor > 1 and min(part.shape[:2]) >= factor:
+            columns, rows = part.shape[1] // factor, part.shape[0] // factor
+            part = cv2.resize(part[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
+            onto /= factor
+        sampled.append(_warp(part, onto, size))
     return sampled
+
+
+def _span(start: float, along: float, across: float, limit: int) -> tuple[int, int]:
+    """The pixels, first and last + 1, that the unit square takes up in one direction, with those beside them."""
+    ends = (start, start + along, start + across, start + along + across)
+    first = min(max(int(min(ends)) - 2, 0), limit - 1)
+    return first, max(min(int(max(ends)) + 3, limit), first + 1)
 
 
 def _onto(plane: np.ndarray, frame: Frame, transform: np.ndarray) -> np.ndarray:

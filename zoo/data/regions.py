@@ -59,15 +59,18 @@ def outlines(regions: Regions) -> list[np.ndarray]:
 
 
 def samples_for(transform: np.ndarray) -> int:
-    """Samples a canonical side that take up every pixel of a face: about one a pixel, a multiple of 32.
+    """Samples a canonical side that count every pixel of a face alike: one a pixel, more of a small face, fewer of a
+    large one, always by a whole factor.
 
-    Chosen once a video, since a change would be a step in the traces.
+    Samples at another distance count some pixels more than others, in a pattern that moves with the head: at 0.85
+    pixels that takes a small region's r with its exact mean down to 0.987. Chosen once a video, since a change would be
+    a step in the traces.
 
     Args:
         transform: (2, 3) canonical to frame coordinates.
     """
     side = float(np.hypot(transform[0, 0], transform[1, 0]))
-    return int(np.clip(32 * np.ceil(side / 32), FEWEST, MOST))
+    return round(side / np.ceil(side / MOST) * np.ceil(FEWEST / side))
 
 
 @lru_cache(maxsize=16)
@@ -114,12 +117,15 @@ def region_means(
     place = frame_of(regions)
     onto = transform[:, :2] @ place
     onto[:, 2] += transform[:, 2]
-    sizes = [
-        tuple(max(1, round(samples * share * plane.shape[1] / frame.width)) for share in np.diag(place).tolist())
-        for plane in frame.planes
-    ]
-    means = [
-        weights(regions, size) @ (square.reshape(size[0] * size[1], -1) - MIDDLE)
-        for square, size in zip(sample_exact(frame, onto, sizes), sizes, strict=True)
-    ]
+    sizes = _sizes(regions, samples, tuple(plane.shape[1] / frame.width for plane in frame.planes))
+    means = []
+    for square, size in zip(sample_exact(frame, onto, sizes), sizes, strict=True):
+        means.append(weights(regions, size) @ np.subtract(square, MIDDLE, out=square).reshape(size[0] * size[1], -1))
     return (np.concatenate(means, axis=1, dtype=np.float64) + MIDDLE) @ frame.matrix.T + frame.offset
+
+
+@lru_cache(maxsize=16)
+def _sizes(regions: tuple[str, ...] | Grid, samples: int, shares: tuple[float, ...]) -> list[tuple[int, int]]:
+    """Samples (columns, rows) of the regions' rectangle on planes of so many shares of the frame's width."""
+    columns, rows = np.diag(frame_of(regions)).tolist()
+    return [(max(1, round(samples * columns * share)), max(1, round(samples * rows * share))) for share in shares]
