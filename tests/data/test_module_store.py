@@ -167,3 +167,21 @@ def store(path: Path, dataset: str, people: int) -> None:
         with writing(folder / file_name(recording), recording, Settings()) as writer:
             writer.append(Chunk(times, traces, None, np.ones(90, bool), np.zeros((90, 5, 2))))
             writer.finish(Labels({"ppg": Series(times, np.sin(times))}), {})
+
+
+def test_sets_are_mixed_by_their_weights(tmp_path: Path) -> None:
+    store(tmp_path, "pure", people=6)
+    store(tmp_path, "folder", people=6)
+    entries = [{"name": "pure", "weight": 3.0}, {"name": "folder"}]
+    settings = {"train_hop": 0.05, "augment": {"amplitude": 0.2}, "batch_size": 32, "ratios": [0.6, 0.2, 0.2]}
+    data = VitalsDataModule(datasets=entries, input=INPUT, workers=0, store=str(tmp_path), **settings)  # type: ignore[arg-type]
+    names = [person.split("/")[0] for batch in batches(data) for person in batch["person"]]
+    assert len(names) > 100 and names.count("pure") / len(names) == pytest.approx(0.75, abs=0.1)
+    rows = {(row.dataset, row.stage): row.people for row in data.balance}
+    assert rows["pure", "train"] == rows["folder", "train"] == 4 and rows["pure", "val"] == 1
+
+
+def test_a_split_by_recording_is_warned_of(tmp_path: Path) -> None:
+    store(tmp_path, "folder", people=3)
+    with pytest.warns(UserWarning, match="Split by recording"):
+        of(None, store=str(tmp_path), split="recording").setup("fit")
