@@ -4,9 +4,10 @@ import os
 import time
 
 import pytest
+import torch
 
 from zoo.bench import noise
-from zoo.bench.energy import rapl
+from zoo.bench.energy import nvml, rapl
 from zoo.bench.rows import noise as noise_of
 
 
@@ -53,3 +54,8 @@ def test_energy_counters_add_up_and_unwrap(tmp_path):
     (tmp_path / "intel-rapl:1" / "energy_uj").write_text("70\n")
     assert read() == pytest.approx(220e-6)
     assert rapl(tmp_path / "none") is None
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
+def test_there_is_no_energy_counter_without_a_card():
+    assert nvml(0) is None

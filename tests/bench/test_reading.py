@@ -10,7 +10,7 @@ from zoo.bench import command
 from zoo.bench.charts import Point, front, scatter, shares
 from zoo.bench.pick import Budget, pick
 from zoo.bench.report import html
-from zoo.bench.results import keep, to_csv
+from zoo.bench.results import keep, read, to_csv
 from zoo.errors import DataError, UsageError
 
 HOSTILE = "</title><script>alert('x')</script>\"&[red]"
@@ -74,10 +74,22 @@ def test_the_commands(tmp_path, capsys):
 
 
 def test_a_file_for_each_runtime(tmp_path):
-    more = {**REPORT, "rows": [*ROWS, {**ROWS[0], "runtime": "torch"}]}
-    names = [path.name for path in keep(tmp_path, more)]
+    samples = [[float(i) for i in range(200)], [5.0, 6.5]]
+    more = {**REPORT, "rows": [*ROWS, {**ROWS[0], "runtime": "torch", "samples_ms": samples}]}
+    names = [path.name for path in keep(tmp_path, more) if path.suffix == ".json"]
     assert names == ["mine_cpu-some-cpu_onnx_1.0.json", "mine_cpu-some-cpu_torch_1.0.json"]
-    assert len(json.loads((tmp_path / names[1]).read_text())["rows"]) == 1
+    assert "<svg" in (tmp_path / names[0]).with_suffix(".html").read_text()
+    (kept,) = read(tmp_path / names[1])["rows"]
+    assert kept["samples_ms"] == [[float(i) for i in range(0, 200, 5)], [5.0, 6.5]]
+    # a list of numbers is one line
+    assert "[ 5.0, 6.5 ]" in (tmp_path / names[1]).read_text()
+
+
+def test_the_rows_of_a_published_table_stay_together(tmp_path):
+    rows = [{"system": "A", "what": "x", "published": "1", "ours": "1", "ratio": "", "why": "", "state": "ok",
+             "runtime": runtime} for runtime in ("torch", "onnx")]  # fmt: skip
+    names = [path.name for path in keep(tmp_path, {**REPORT, "kind": "published", "rows": rows, "measured": []})]
+    assert names == ["mine_cpu-some-cpu_all_1.0.json", "mine_cpu-some-cpu_all_1.0.html"]
 
 
 @pytest.mark.parametrize("kind", ["models", "pipeline", "published"])
@@ -112,6 +124,7 @@ def test_charts_are_whole_and_know_the_front():
     for drawn in (
         scatter(points, "ms", HOSTILE),
         scatter(points[:1], "ms", "MB"),
+        scatter([Point("a", "x", 1, 0.02), Point("b", "x", 2, 0.05)], "ms", "MB", log_y=True),
         shares([(HOSTILE, {"decode": 1.0})]),
     ):
         assert ElementTree.fromstring(drawn).tag.endswith("svg")

@@ -119,8 +119,7 @@ def _axes(across: tuple[float, float], up: tuple[float, float], log_y: bool, x_t
         x = _place(math.log10(value), across, LEFT, right)
         parts.append(f'<path d="M{x:.1f} {TOP}V{bottom}" stroke="#eee"/>')
         parts.append(f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{value:g}</text>')
-    grid = _step(up[1])
-    for value in _ticks(up) if log_y else [i * grid for i in range(int(up[1] / grid) + 1)]:
+    for value in _ticks(up) if log_y else _grid(up[1]):
         y = _place(math.log10(value) if log_y else value, up, bottom, TOP)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#eee"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
@@ -183,10 +182,12 @@ def _decades(values: Sequence[float], above: float) -> tuple[float, float]:
     return low - room, high + above * room
 
 
-def _step(top: float) -> float:
+def _grid(top: float) -> list[float]:
+    """Round values of an axis from 0, about five."""
     rough = top / 5
     power = 10.0 ** math.floor(math.log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    return [i * step for i in range(int(top / step) + 1)]
 
 
 def _svg(width: int, height: int, parts: Sequence[str]) -> str:

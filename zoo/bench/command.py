@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -71,7 +72,9 @@ def run(args: argparse.Namespace) -> int:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(f"The folder '{folder}' cannot be written ({error.strerror}): choose another.") from error
+    begun = time.monotonic()
     report = _measure(suite, args)
+    report["seconds"] = round(time.monotonic() - begun, 1)
     files = [*write(args.out, report), *(keep(args.keep, report) if args.keep else [])]
     if args.json:
         print(json.dumps(report))

@@ -34,12 +34,13 @@ def html(report: dict[str, Any]) -> str:
     kind = report.get("kind", "models")
     body = {"pipeline": _pipeline, "published": _published}.get(kind, _models)(report)
     heading = f"zoo bench: {report['suite']}"
+    took = f", took {report['seconds']:.0f} s" if report.get("seconds") else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{_text(heading)}</title><style>{STYLE}</style></head><body>"
-        f'<h1>{_text(heading)}</h1><p class="note">{_text(title(report))}, {_text(report.get("started", ""))}</p>'
+        f'<h1>{_text(heading)}</h1><p class="note">{_text(title(report))}, {_text(report.get("started", ""))}{took}</p>'
         f"{_warnings(report)}{body}{_environment(report)}</body></html>\n"
     )
 

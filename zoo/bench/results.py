@@ -17,6 +17,8 @@ from zoo.errors import DataError
 # 2: rows by model and runtime, intervals over processes, doubts
 SCHEMA = 2
 LARGEST = 1 << 28
+# of each process, in a file that is kept
+KEPT_SAMPLES = 40
 
 CSV_COLUMNS = (
     *("model", "runtime", "device", "state", "reason", "trained", "parameters", "network_parameters", "macs", "flops"),
@@ -107,18 +109,46 @@ def stored() -> Path:
 
 
 def keep(folder: Path, report: dict[str, Any]) -> list[Path]:
-    """Write one file for each runtime of a report: `SUITE_DEVICE_RUNTIME_VERSION.json`."""
+    """Write one file for each runtime of a report, `SUITE_DEVICE_RUNTIME_VERSION.json`, and its page beside it.
+
+    The rows of a published table belong together, whatever runs them: their file's runtime is `all`. Samples are
+    thinned to `KEPT_SAMPLES` a process.
+    """
+    from zoo.bench.report import html
+
     folder.mkdir(parents=True, exist_ok=True)
-    version = report["environment"].get("versions", {}).get("rppg-zoo", "0")
     machine = report["environment"]
+    version = machine.get("versions", {}).get("rppg-zoo", "0")
     device = f"{report['device']}-{machine.get('gpu') or machine.get('cpu', '')}"
+    published = report.get("kind") == "published"
+
+    def runtime_of(row: dict[str, Any]) -> str:
+        return "all" if published else str(row.get("runtime", "all"))
+
     paths = []
-    for runtime in dict.fromkeys(row.get("runtime", "all") for row in report["rows"]):
-        rows = [row for row in report["rows"] if row.get("runtime", "all") == runtime]
+    for runtime in dict.fromkeys(map(runtime_of, report["rows"])):
+        part = {**report, "rows": [_thinned(row) for row in report["rows"] if runtime_of(row) == runtime]}
+        if "measured" in report:
+            part["measured"] = [_thinned(row) for row in report["measured"]]
         name = "_".join(map(_slug, (Path(report["suite"]).stem, device, runtime, version)))
-        paths.append(folder / f"{name}.json")
-        write_whole(paths[-1], (json.dumps({**report, "rows": rows}, indent=1) + "\n").encode())
+        for ending, content in ((".json", _compact(part)), (".html", html(part))):
+            paths.append(folder / f"{name}{ending}")
+            write_whole(paths[-1], content.encode())
     return paths
+
+
+def _thinned(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with fewer of its samples, evenly over each process: their median stays what it was, about."""
+    samples = row.get("samples_ms")
+    if not samples or not isinstance(samples[0], list):
+        return row
+    return {**row, "samples_ms": [one[:: -(-len(one) // KEPT_SAMPLES)] for one in samples]}
+
+
+def _compact(report: dict[str, Any]) -> str:
+    """JSON whose lists of numbers are on one line each, so that a change of one can be read."""
+    text = json.dumps(report, indent=1)
+    return re.sub(r"\[\s+[-+.\de,\s]+?\]", lambda found: re.sub(r"\s+", " ", found[0]), text) + "\n"
 
 
 def _slug(text: str) -> str:
