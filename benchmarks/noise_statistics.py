@@ -31,6 +31,7 @@ from zoo.data.video import open_video
 
 BLOCK, SECONDS, RATE = 16, 20.0, 30.0
 BANDS = {"0.1-0.5 Hz": (0.1, 0.5), "0.8-2 Hz": (0.8, 2.0), "3-8 Hz": (3.0, 8.0)}
+EDGES = np.geomspace(0.1, 12.0, 25)  # Hz, of the spectra's bins
 CHANNELS = ("Y", "U", "V", "R", "G", "B")
 
 
@@ -65,11 +66,10 @@ def measure(recording: Recording) -> dict[str, Any]:
     found["unchanged blocks"] = float(still.mean())
     found["pulse in G"], found["r of G"] = coherent(recording, grid, even[4].mean(0))
     found["kbit/s per 100x100"] = 8e-3 * size / times[-1] / (share / 1e4)
-    edges = np.geomspace(0.1, 12.0, 25)
-    middle = np.clip(np.digitize(frequency, edges) - 1, -1, len(edges) - 2)
+    place = np.digitize(frequency, EDGES) - 1
     density = np.median(power, axis=1) * grid.size / RATE
     found["spectrum"] = [
-        [float(channel[middle == one].mean()) if np.any(middle == one) else None for one in range(len(edges) - 1)]
+        [float(channel[place == one].mean()) if np.any(place == one) else None for one in range(len(EDGES) - 1)]
         for channel in density
     ]
     return found
@@ -161,20 +161,20 @@ def plot(sets: dict[str, list[dict[str, Any]]], path: Path) -> None:
     matplotlib.use("agg")
     import matplotlib.pyplot as plt
 
-    edges = np.geomspace(0.1, 12.0, 25)
-    middle = np.sqrt(edges[1:] * edges[:-1])
+    middle = np.sqrt(EDGES[1:] * EDGES[:-1])
     figure, axes = plt.subplots(2, 3, figsize=(11, 6), sharex=True, layout="constrained")
     for index, (axis, channel) in enumerate(zip(axes.flat, CHANNELS, strict=True)):
         for colour, (name, clips) in enumerate(sets.items()):
             values = np.array([clip["spectrum"][index] for clip in clips], float)
-            low, half, high = np.nanpercentile(values, (10, 50, 90), axis=0)
-            axis.fill_between(middle, low, high, color=f"C{colour}", alpha=0.15)
-            axis.plot(middle, half, color=f"C{colour}", label=name)
+            known = np.isfinite(values).any(0)
+            low, half, high = np.nanpercentile(values[:, known], (10, 50, 90), axis=0)
+            axis.fill_between(middle[known], low, high, color=f"C{colour}", alpha=0.15)
+            axis.plot(middle[known], half, color=f"C{colour}", label=name)
         axis.set(title=channel, xscale="log", yscale="log")
     axes[0, 0].legend(fontsize=8)
     figure.supxlabel("Hz")
     figure.supylabel("grey levels² / Hz, median over blocks of the face")
-    figure.savefig(path, dpi=80)
+    figure.savefig(path, dpi=64)
 
 
 def main() -> None:
