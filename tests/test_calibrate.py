@@ -10,7 +10,7 @@ import pytest
 
 from zoo import checkpoints
 from zoo.cli import main
-from zoo.signals.confidence import FEATURES, WAVE_FEATURES, calibrator_from_dict
+from zoo.signals.calibrator import FEATURES, WAVE_FEATURES, calibrator_from_dict
 
 CPU = ("--trainer.accelerator", "cpu", "--data.workers", "0")
 SIMULATED = ("--data", "synthetic", "--data.options", '{"people": 60, "hopeless": 0.5}')

@@ -10,7 +10,7 @@ import torch
 from zoo import checkpoints
 from zoo.errors import CheckpointError, UnknownName
 from zoo.models.fpn1d_multitask import FPN1DMultitask
-from zoo.signals.confidence import default
+from zoo.signals.calibrator import default
 
 
 @pytest.fixture

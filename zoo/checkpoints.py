@@ -23,7 +23,7 @@ from zoo.spec import Signal, Target, input_to_dict
 
 if TYPE_CHECKING:
     from zoo.module import VitalsModule
-    from zoo.signals.confidence import Calibrator
+    from zoo.signals.calibrator import Calibrator
 
 SCHEMA = 1
 LARGEST_CARD = 1 << 20
@@ -42,7 +42,7 @@ class Card:
         outputs: unit (or waveform form) by output name.
         statistics: mean, deviation and median of the training labels by target.
         trained_on: data sets; `synthetic` = simulated people.
-        confidence: how far a heart rate may be trusted, `zoo.signals.confidence.Calibrator.to_dict`; None where
+        confidence: how far a heart rate may be trusted, `zoo.signals.calibrator.Calibrator.to_dict`; None where
             `zoo calibrate` has not been run.
         results: measured figures, each a mapping with the `command` that made it.
         licence: of the weights.
@@ -206,7 +206,7 @@ def read_calibrator(data: Any, source: str) -> Calibrator | None:
     Raises:
         CheckpointError: it is damaged.
     """
-    from zoo.signals.confidence import calibrator_from_dict
+    from zoo.signals.calibrator import calibrator_from_dict
 
     try:
         return calibrator_from_dict(data) if data else None
@@ -242,7 +242,7 @@ def load_ckpt(path: Path) -> VitalsModule:
 
 
 def write_confidence(path: Path, confidence: Mapping[str, Any]) -> None:
-    """Put a calibrator (`zoo.signals.confidence.Calibrator.to_dict`) into a Lightning checkpoint of this zoo."""
+    """Put a calibrator (`zoo.signals.calibrator.Calibrator.to_dict`) into a Lightning checkpoint of this zoo."""
     import io
 
     import torch

@@ -16,7 +16,8 @@ from zoo.errors import InputShapeError, UnknownName, UsageError
 from zoo.head import MultitaskHead
 from zoo.losses import BREATH, PULSE, WAVEFORM_LOSSES, class_loss, number_loss
 from zoo.metrics import VitalsMetrics
-from zoo.signals.confidence import Calibrator, colours_of, default, views_of
+from zoo.signals.calibrator import Calibrator, default
+from zoo.signals.confidence import colours_of, views_of
 from zoo.signals.forms import to_form, to_value
 from zoo.spec import TARGETS, Clip, Input, Output, Signal
 

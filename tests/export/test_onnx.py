@@ -16,7 +16,7 @@ from zoo.export.onnx import export_onnx
 from zoo.export.runtime import OnnxRunner
 from zoo.models.fpn1d_multitask import FPN1DMultitask
 from zoo.models.pos import POS
-from zoo.signals.confidence import default
+from zoo.signals.calibrator import default
 from zoo.spec import Signal, Target
 
 

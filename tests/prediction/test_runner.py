@@ -23,8 +23,8 @@ from zoo.prediction.runner import (
     simulated,
     untrained,
 )
+from zoo.signals.calibrator import default
 from zoo.signals.classical import METHODS
-from zoo.signals.confidence import default
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -10,18 +10,16 @@ import pytest
 
 from tests.signals.waves import contact, pink
 from zoo.errors import InputShapeError, UsageError
-from zoo.signals.confidence import (
+from zoo.signals.calibrator import (
     FEATURES,
     WAVE_FEATURES,
     Calibrator,
     calibration_error,
     calibrator_from_dict,
-    colours_of,
     default,
-    features,
     fit,
-    views_of,
 )
+from zoo.signals.confidence import colours_of, confidence, features, views_of
 from zoo.spec import Clip, Traces
 
 FPS, RATE = 30.0, 75.0
@@ -63,15 +61,15 @@ def test_no_scale_matters() -> None:
 
 def test_another_rate_than_the_waves_own_is_not_believed() -> None:
     wave = waves(0.3, 3)
-    own, other = (default()(wave, FPS, rate=np.full(3, rate)) for rate in (RATE, RATE + 30))
+    own, other = (confidence(default(), wave, FPS, rate=np.full(3, rate)) for rate in (RATE, RATE + 30))
     assert own.min() > 0.9
     assert other.max() < 0.05
-    assert default()(wave, FPS, rate=np.array([RATE, np.nan, RATE]))[1] == 0
+    assert confidence(default(), wave, FPS, rate=np.array([RATE, np.nan, RATE]))[1] == 0
 
 
 @pytest.mark.parametrize("wave", [np.ones((1, 300)), np.full((1, 300), np.nan), np.ones((1, 1))])
 def test_nothing_to_trust(wave: np.ndarray) -> None:
-    assert default()(wave, FPS) == 0
+    assert confidence(default(), wave, FPS) == 0
 
 
 def test_the_colours_of_a_crop_are_those_of_its_cells() -> None:
@@ -123,7 +121,7 @@ def test_plain_values_and_back() -> None:
     assert default("../waveform") == default("pos") == default()
     assert calibrator_from_dict(shipped.to_dict()) == shipped
     with pytest.raises(InputShapeError):
-        shipped(waves(1.0, 2), FPS)
+        confidence(shipped, waves(1.0, 2), FPS)
 
 
 @pytest.mark.parametrize(

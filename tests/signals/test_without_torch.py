@@ -10,12 +10,13 @@ import zoo.signals
 for module in pkgutil.iter_modules(zoo.signals.__path__):
     importlib.import_module(f"zoo.signals.{module.name}")
 from zoo.signals.classical import METHODS
-from zoo.signals.confidence import default
+from zoo.signals.calibrator import default
+from zoo.signals.confidence import confidence
 from zoo.signals.rate import measure
 trace = 0.5 + 0.01 * np.random.default_rng(0).normal(size=(1, 3, 300))
 for method in METHODS.values():
     measure(method(trace, 30.0)[0], 30.0)
-default()(trace[0, :1], 30.0)
+confidence(default(), trace[0, :1], 30.0)
 assert "torch" not in sys.modules, "signals must run without torch"
 """
 

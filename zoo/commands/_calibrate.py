@@ -23,7 +23,7 @@ from zoo.metrics.protocol import Protocol, load_protocol
 from zoo.metrics.stretches import stretches
 from zoo.module import VitalsModule
 from zoo.signals import confidence
-from zoo.signals.confidence import FEATURES, TOLERANCE, WAVE_FEATURES, Calibrator
+from zoo.signals.calibrator import FEATURES, TOLERANCE, WAVE_FEATURES, Calibrator, fit
 
 # share of a window's contact signal that must be known
 KNOWN = 0.9
@@ -99,7 +99,7 @@ def run(request: Request, out: Path | None, refuse: float, waveform: bool, words
     if not collector.features:
         raise UsageError(f"No window of {_score.named(setup.datamodule.sources)} has a contact signal to learn from.")
     table, right = np.concatenate(collector.features), np.concatenate(collector.right)
-    found = confidence.fit(table, right, collector.person, names=names, refuse=refuse)
+    found = fit(table, right, collector.person, names=names, refuse=refuse)
     sources = _score.named(setup.datamodule.sources)
     people = len(set(collector.person))
     found = replace(found, fitted_on=f"{sources}, {people} people", command=shlex.join(words))

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.errors import CheckpointError
+from zoo.signals.calibrator import Calibrator, calibrator_from_dict
 from zoo.spec import TARGETS, Input, Output, Signal, input_from_dict, input_to_dict
-
-if TYPE_CHECKING:
-    from zoo.signals.confidence import Calibrator
 
 KEY = "rppg-zoo"
 SCHEMA = 1
@@ -48,12 +46,7 @@ class Exported:
     @property
     def calibrator(self) -> Calibrator | None:
         """How far its heart rate may be trusted, where it was calibrated."""
-        if not self.extra.get("confidence"):
-            return None
-        # scipy.signal, which most readers of an exported file never need, takes a second to import
-        from zoo.signals.confidence import calibrator_from_dict
-
-        return calibrator_from_dict(self.extra["confidence"])
+        return calibrator_from_dict(self.extra["confidence"]) if self.extra.get("confidence") else None
 
 
 def to_json(exported: Exported) -> str:

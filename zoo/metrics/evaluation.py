@@ -15,7 +15,8 @@ from zoo.metrics.protocol import Protocol, load_protocol
 from zoo.metrics.scores import rate_scores
 from zoo.metrics.significance import nemenyi, person_means, wilcoxon
 from zoo.metrics.tables import Report
-from zoo.signals.confidence import default
+from zoo.signals.calibrator import default
+from zoo.signals.confidence import confidence
 from zoo.signals.forms import to_value
 from zoo.spec import Form
 
@@ -118,7 +119,7 @@ def _window(predicted: Array, label: Array, fps: float, protocol: Protocol) -> d
         "floor": float(protocol.floor(label, fps)),
         "snr": float(snr),
         "macc": float(macc),
-        "confidence": float(default()(predicted[None], fps, rate=estimate[None], **band)[0]),
+        "confidence": float(confidence(default(), predicted[None], fps, rate=estimate[None], **band)[0]),
         "r": stats.pearson(filtered, protocol.filtered(label, fps)),
     }
 

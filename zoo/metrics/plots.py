@@ -11,7 +11,7 @@ import numpy as np
 from zoo.metrics import statistics as stats
 from zoo.metrics.clinical import bland_altman
 from zoo.metrics.protocol import Protocol
-from zoo.signals.confidence import TOLERANCE, default
+from zoo.signals.calibrator import TOLERANCE, default
 from zoo.signals.forms import zscore
 from zoo.signals.spectrum import power_spectrum
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.metrics import statistics as stats
 from zoo.metrics.clinical import pressure_grade
-from zoo.signals.confidence import TOLERANCE, calibration_error
+from zoo.signals.calibrator import TOLERANCE, calibration_error
 from zoo.spec import TARGETS
 
 Array = np.ndarray

@@ -16,7 +16,8 @@ from zoo.metrics.protocol import Protocol, load_protocol
 from zoo.metrics.scores import rate_scores, target_scores
 from zoo.metrics.stretches import read_rows, stretches, zscored
 from zoo.signals.beats import mean_ibi_rate
-from zoo.signals.confidence import Calibrator, default, suited
+from zoo.signals.calibrator import Calibrator, default, suited
+from zoo.signals.confidence import confidence
 from zoo.signals.rate import heart_rate
 from zoo.signals.respiration import HIGH_HZ as FASTEST_BREATH
 from zoo.signals.respiration import LOW_HZ as SLOWEST_BREATH
@@ -173,7 +174,7 @@ class VitalsMetrics(Metric):
         for rows, cut in stretches(np.isfinite(wave), asked):
             seen = None if views is None else _numpy(views)[rows][..., cut]
             band = {"low": self.protocol.low, "high": self.protocol.high}
-            found[rows] = calibrator(wave[rows, cut], self.fps, seen, rate=rate[rows], **band)
+            found[rows] = confidence(calibrator, wave[rows, cut], self.fps, seen, rate=rate[rows], **band)
         return found
 
     def _pulse(self, predicted: Array, label: Array | None, asked: Array, table: dict[str, Array]) -> None:
@@ -288,9 +289,9 @@ class VitalsMetrics(Metric):
 
     def _rate_scores(self, column: str, rate: str, rates: dict[str, Array], people: Sequence[str]) -> dict[str, float]:
         truth = rates[f"{rate}_truth"]
-        confidence = rates.get("confidence") if column == "heart_rate" else None
+        sure = rates.get("confidence") if column == "heart_rate" else None
         naive, floor = self._naive(rate, truth, people), rates[f"{rate}_floor"]
-        return rate_scores(rates[column], truth, naive, floor, confidence, self.calibrator.threshold)
+        return rate_scores(rates[column], truth, naive, floor, sure, self.calibrator.threshold)
 
 
 def _sources(waveforms: Sequence[str], targets: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from zoo.prediction.result import Estimate, OverTime, Quality
-from zoo.signals.confidence import Calibrator, suited
+from zoo.signals.calibrator import Calibrator, suited
+from zoo.signals.confidence import confidence
 from zoo.signals.filters import windows
 from zoo.signals.interval import rate_interval
 from zoo.signals.quality import snr
@@ -121,7 +122,7 @@ class _Judge:
         views = None
         if self.calibrator.needs_views and self.views is not None:
             views = windows(np.nan_to_num(self.views), length, hop).swapaxes(0, 1)
-        return np.where(seen, self.calibrator(parts, self.fps, views, rate=rates), np.nan)
+        return np.where(seen, confidence(self.calibrator, parts, self.fps, views, rate=rates), np.nan)
 
     def clip(self, wave: np.ndarray) -> float:
         """The mean over windows of up to 20 s: the share of them that is expected to be right."""

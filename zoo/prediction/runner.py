@@ -12,7 +12,7 @@ from zoo import checkpoints, registry
 from zoo.errors import UnknownName
 from zoo.export.runtime import OnnxRunner
 from zoo.signals import classical
-from zoo.signals.confidence import Calibrator, default
+from zoo.signals.calibrator import Calibrator, default
 from zoo.spec import Input, Output, Signal, Traces
 
 if TYPE_CHECKING:
