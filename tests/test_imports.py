@@ -19,7 +19,7 @@ MODULES = (
     *("zoo", "zoo.spec", "zoo.errors", "zoo.registry", "zoo.checkpoints", "zoo.cli", "zoo.metrics"),
     *("zoo.data.recording", "zoo.data.video", "zoo.data.face", "zoo.data.regions", "zoo.data.extract"),
     *("zoo.prediction.command", "zoo.commands.fit", "zoo.commands._options", "zoo.commands.doctor"),
-    *("zoo.commands.list", "zoo.commands.info", "zoo.commands.plugins"),
+    *("zoo.commands.list", "zoo.commands.info", "zoo.commands.plugins", "zoo.commands.simulate"),
 )
 TORCH = "[name for name in ('torch', 'lightning', 'timm', 'albumentations', 'matplotlib') if name in sys.modules]"
 
