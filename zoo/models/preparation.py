@@ -63,10 +63,12 @@ def pulsation(raw: Tensor, fps: float) -> Tensor:
 
 def moving_mean(x: Tensor, width: int) -> Tensor:
     """Mean over `width` (odd) samples of time around each in (B, C, T, N); at the ends, over those that there are."""
+
+    def padded(y: Tensor) -> Tensor:
+        return F.avg_pool2d(y, (width, 1), stride=1, padding=(width // 2, 0))
+
     # exporters of old opsets count the padding whatever they are told, so the count is divided out by hand
-    window = {"kernel_size": (width, 1), "stride": 1, "padding": (width // 2, 0)}
-    total, count = (F.avg_pool2d(y, **window) for y in (x, torch.ones_like(x[:1, :1, :, :1])))
-    return total / count
+    return padded(x) / padded(torch.ones_like(x[:1, :1, :, :1]))
 
 
 def to_yuv(rgb: Tensor, dim: int = 1) -> Tensor:
