@@ -111,6 +111,12 @@ def test_a_classical_method_shows_the_snr_of_each_region(clip: Path) -> None:
     assert found.heat is not None and found.heat.shape == (6, 6)
 
 
+def test_a_shipped_model_is_explained_by_its_name(clip: Path) -> None:
+    # it is run from the exported file that stands beside its card, which has no gradients
+    found = explain(clip, "fpn1d_multitask", rate=72.0)
+    assert found.method == "attention" and sum(found.values.values()) == pytest.approx(1.0, abs=1e-3)
+
+
 def test_a_network_without_a_waveform_is_asked_for_its_heart_rate() -> None:
     torch.manual_seed(0)
     module = RhythmNet(frames=60, rows=2, columns=2, clip=45).eval()

@@ -70,6 +70,18 @@ def test_bf16_autocast_changes_little(name):
     assert (low - full).norm() / full.norm() < 0.1
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("name", NAMES)
+def test_compiles_whole(name):
+    """torch.compile sees one graph from colours to outputs (recurrent layers stay torch's own), and gives the same."""
+    torch._dynamo.reset()
+    module = build(name)
+    raw = colours(module)
+    recurrent = any(isinstance(layer, torch.nn.RNNBase) for layer in module.modules())
+    compiled = torch.compile(module, fullgraph=not recurrent, backend="eager")
+    assert (outputs(compiled, raw) - outputs(module, raw)).norm() / outputs(module, raw).norm() < 1e-5
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_preparation_ignores_autocast(name):
     module = build(name)

@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
 
     videos = expand(args.videos)
     # a wrong model is refused before a video is read
-    open_runner(args.model)
+    open_runner(args.model, gradients=True)
     found: list[dict[str, Any]] = []
     for video, name in zip(videos, name_in(videos), strict=True):
         try:

@@ -77,7 +77,7 @@ def explain(
         UsageError: an exported file, an unknown stage.
         ZooError: no heart rate could be decided, or as in `zoo.predict`.
     """
-    runner = open_runner(model)
+    runner = open_runner(model, gradients=True)
     if isinstance(runner, ClassicalRunner):
         if stage:
             raise UsageError(f"{runner.name} is a classical method and has no stages: leave --stage out.")

@@ -41,6 +41,7 @@ def draw(explanation: Explanation, face: bool = True) -> bytes:
         _place(axes, explanation, face)
         said = f"{explanation.method}, at {explanation.rate:.0f} beats per minute, windows: {explanation.windows}"
         figure.text(FACE[0], 0.045, said, color=SOFT, fontsize=10)
+        _scale(figure, "lowest", "highest") if explanation.unit == "dB" else _scale(figure, "none", "most")
         bars = figure.add_axes((0.66, 0.6, 0.315, 0.27))
         _bars(bars, explanation.values, explanation.unit, explanation.also)
         panels.waveform(figure.add_axes((0.55, 0.36, 0.425, 0.14)), result)
@@ -68,6 +69,7 @@ def draw_ranking(ranking: Ranking, what: str) -> bytes:
         _canonical(axes)
         _heat(axes, _between(heat), smooth=False)
         figure.text(FACE[0], 0.045, "signal-to-noise ratio at the heart rate, dB", color=SOFT, fontsize=10)
+        _scale(figure, "lowest", "highest")
         shown = {score.region: score.snr for score in ranking.scores if np.isfinite(score.snr)}
         best = dict(list(shown.items())[:BARS])
         _bars(figure.add_axes((0.66, 0.1, 0.315, 0.77)), best, "dB", {})
@@ -87,6 +89,17 @@ def _png(fill: Callable[[Figure], None]) -> bytes:
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=137.5)
     return content.getvalue()
+
+
+def _scale(figure: Figure, low: str, high: str) -> None:
+    """What the colours over the face mean: a strip from little to much."""
+    strip = np.linspace(0, 1, 128)[None]
+    axes = figure.add_axes((FACE[0] + FACE[2] - 0.115, 0.049, 0.07, 0.012))
+    axes.imshow(strip, cmap=COLOURS, vmin=0, vmax=1, alpha=0.15 + 0.65 * strip, aspect="auto")
+    _bare(axes)
+    style: dict[str, Any] = {"transform": axes.transAxes, "va": "center", "color": SOFT, "fontsize": 8.5}
+    axes.text(-0.06, 0.5, low, ha="right", **style)
+    axes.text(1.06, 0.5, high, ha="left", **style)
 
 
 def _place(axes: Axes, explanation: Explanation, face: bool) -> None:
@@ -203,7 +216,8 @@ def _bars(axes: Axes, values: Mapping[str, float], unit: str, also: Mapping[str,
     for method, others in also.items():
         axes.plot([others[name] for name in names], places, "o", mfc="white", mec=INK, ms=5, label=method)
     if also:
-        axes.legend(frameon=False, fontsize=8.5, loc="lower right")
+        # above the bars, where no point can lie under it
+        axes.legend(frameon=False, fontsize=8.5, loc="lower right", bbox_to_anchor=(1.0, 0.98), borderaxespad=0.0)
     axes.axvline(base, color=FAINT, lw=0.8)
     axes.set(yticks=places, yticklabels=[name.replace("_", " ") for name in names], ylim=(len(names) - 0.4, -0.6))
     axes.tick_params(axis="y", length=0, labelsize=9)

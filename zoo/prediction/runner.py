@@ -95,8 +95,11 @@ class TorchRunner:
         return waveforms, {name: value.float().numpy() for name, value in prediction.targets.items()}
 
 
-def open_runner(model: Any) -> Runner:
+def open_runner(model: Any, gradients: bool = False) -> Runner:
     """A runner for a model's or shipped checkpoint's name, a card, .ckpt or .onnx file, a VitalsModule or a Runner.
+
+    Args:
+        gradients: the network itself is asked for, also where an exported file stands beside its card.
 
     Raises:
         UnknownName, CheckpointError, PluginError: there is no such model, or it cannot be loaded.
@@ -108,7 +111,8 @@ def open_runner(model: Any) -> Runner:
         return OnnxRunner(Path(name))
     if _is_classical(name):
         return ClassicalRunner(name, classical.upright(name))
-    return _without_torch(name) or TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)
+    exported = None if gradients else _without_torch(name)
+    return exported or TorchRunner(checkpoints.load(model), Path(name).stem if Path(name).suffix else name)
 
 
 def _without_torch(name: str) -> OnnxRunner | None:
