@@ -21,8 +21,8 @@ HEADER = ("model", "parameters", "MMAC", "MB", "ms a window", "ms a second of vi
 
 
 def quick(folder: Path = ROOT / "benchmarks" / "results") -> dict[str, Any] | None:
-    """The newest committed result of the suite quick; None where there is none."""
-    reports = [report for path in folder.glob("quick_*.json") if (report := read(path))["suite"] == "quick"]
+    """The newest committed result of the suite quick on a CPU; None where there is none."""
+    reports = [report for path in folder.glob("quick_*.json") if (report := read(path))["device"] == "cpu"]
     return max(reports, key=lambda report: report["started"], default=None)
 
 
