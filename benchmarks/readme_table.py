@@ -16,7 +16,7 @@ from zoo.bench.results import describe_data, interval, number, read
 
 ROOT = Path(__file__).parents[1]
 BEGIN, END = "<!-- bench: python -m benchmarks.readme_table -->", "<!-- bench ends -->"
-HEADER = ("model", "parameters", "MMAC", "MB", "ms a window", "ms a second of video", "peak MB",
+HEADER = ("model", "runtime", "parameters", "MMAC", "MB", "ms a window", "ms a second of video", "peak MB",
           "heart-rate error, 1/min", "within 3")  # fmt: skip
 
 
@@ -36,10 +36,9 @@ def table(report: dict[str, Any]) -> str:
         shares = f"{naive['heart_rate_naive_mae']:.1f}", f"{naive['heart_rate_naive_within_3']:.0%}"
         lines.append(_line(["naive predictor (median)", *[""] * (len(HEADER) - 3), *shares]))
     failed = [row for row in report["rows"] if row["state"] != "ok"]
-    runtime = ", ".join(dict.fromkeys(row["runtime"] for row in report["rows"]))
     machine, versions = report["environment"], report["environment"]["versions"]
     text = (
-        f"`{report['command']}` on one core of a {machine['cpu']}, runtime {runtime} "
+        f"`{report['command']}` on one core of a {machine['cpu']} "
         f"({', '.join(f'{name} {versions[name]}' for name in ('onnxruntime', 'torch') if name in versions)}), "
         f"{max(row['processes'] for row in rows)} processes a model, {report['started'][:10]}. ± is the 95 % interval "
         f"over processes. Accuracy on {describe_data(report['data'])}: simulated people, with its 95 % interval over "
@@ -60,7 +59,7 @@ def _cells(row: dict[str, Any]) -> list[str]:
         between = interval(worth)
         error = f"{worth['heart_rate_mae']:.1f}" + (f" ({between})" if between else "")
     return [
-        f"`{row['model']}`", f"{row['parameters']:,}", number("macs", ",.0f", 1e-6)(row),
+        f"`{row['model']}`", row["runtime"], f"{row['parameters']:,}", number("macs", ",.0f", 1e-6)(row),
         number("size_bytes", ".2f", 1e-6)(row), f"{row['p50_ms']:.3g}{spread}", f"{row['ms_per_second']:.3g}",
         number("peak_memory_bytes", ".0f", 1e-6)(row), error, number("heart_rate_within_3", ".0%")(worth),
     ]  # fmt: skip

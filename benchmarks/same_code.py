@@ -19,7 +19,7 @@ from zoo.bench.compare import compare
 from zoo.bench.run import run_suite
 from zoo.bench.suite import Suite
 
-MODELS = ["pos", "chrom", "ica", "lgi", "fpn1d_multitask"]
+MODELS = ["pos", "chrom", "green", "lgi", "fpn1d_multitask"]
 MOST_FALSE = 0.1
 
 

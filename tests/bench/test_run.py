@@ -150,6 +150,15 @@ def test_ctrl_c_keeps_the_finished_rows(tmp_path):
     assert {row["model"] for row in found["rows"]} == {str(strange)}
 
 
+def test_a_model_without_a_file_runs_in_the_fallback():
+    lacking = {"not_exported": {"whole": "no ONNX form"}}
+    assert run._possible(["onnx", "torch"], "torch", lacking) == ["torch"]
+    assert run._possible(["onnx", "openvino-bf16"], "", lacking) == ["onnx", "openvino-bf16"]
+    assert run._possible(["onnx", "openvino-bf16"], "torch", lacking) == ["torch", "openvino-bf16"]
+    with pytest.raises(UnknownName, match="no runtime called 'troch'"):
+        run.run_suite(Suite(models=["pos"], fallback="troch"), "mine")
+
+
 def test_names_patterns_and_runtimes():
     assert run.choose("fpn*") == ["fpn1d_multitask"]
     with pytest.raises(UnknownName, match="Did you mean chrom"):

@@ -115,6 +115,7 @@ def run_cases(
     """
     report = new_report(suite, name, device, threads)
     runtimes = check_runtimes(suite.runtimes)
+    check_runtimes([suite.fallback or runtimes[0]])
     known: list[dict[str, Any]] = []
     found: dict[tuple[int, str], list[dict[str, Any]]] = {}
     worths: dict[tuple[int, str], dict[str, Any]] = {}
@@ -127,7 +128,7 @@ def run_cases(
                 order = list(enumerate(cases))
                 for number, case in order if round_ % 2 == 0 else order[::-1]:
                     place = Path(folder) / str(number)
-                    for runtime in runtimes:
+                    for runtime in _possible(runtimes, suite.fallback, known[number]):
                         runs = found.setdefault((number, runtime), [])
                         if round_ == 0 or runs[-1]["state"] == "ok":
                             runs.append(_timing(suite, case, known[number], runtime, device, threads, place, round_))
@@ -151,6 +152,12 @@ def run_cases(
     report["phases_s"] = dict(zip(("facts", "timing", "accuracy"), np.diff(clock).round(1).tolist(), strict=False))
     report["doubts"] = list(doubts(report["rows"]))
     return report
+
+
+def _possible(runtimes: Sequence[str], fallback: str, facts: dict[str, Any]) -> list[str]:
+    """The runtimes of one model: the fallback in the place of those that it has no file for."""
+    lacking = facts.get("not_exported", {})
+    return list(dict.fromkeys(fallback if fallback and RUNTIMES[one].files in lacking else one for one in runtimes))
 
 
 def count_cases(

@@ -25,6 +25,7 @@ class Suite:
         table: published: `systems` (those that the zoo brings together) or `peers` (the field's others).
         models: shell patterns of registered models and checkpoints, or names.
         runtimes: how each is run (`zoo.bench.runtimes.RUNTIMES`).
+        fallback: the runtime of a model that has no exported form for one of these; such a row fails where it is empty.
         batch: windows a call.
         batches: batch sizes that throughput is measured at.
         warmup: calls before the first that counts.
@@ -42,6 +43,7 @@ class Suite:
     table: Table = "systems"
     models: str | list[str] = "*"
     runtimes: list[str] = field(default_factory=lambda: ["torch"])
+    fallback: str = ""
     batch: int = 1
     batches: list[int] = field(default_factory=list)
     warmup: int = 3
