@@ -10,9 +10,9 @@ how the three are trained; `--choose` first tries a few losses, and a few ways t
 differ in first weights and in the order of windows, never in who trains and who tests. All windows are read once and
 lie on the device as bytes, so that it never waits for a file.
 
-Scores are those of `zoo test` (protocol zoo, windows of 20 s). An interval over seeds is Student's t; one over people
-is a bootstrap by person of all seeds' errors. Where the teacher beats the student by less than 0.5 bpm there is no gap
-to close: the test windows are then given more and more sensor noise, until there is one.
+Scores are those of `zoo evaluate` (protocol zoo, windows of 20 s; r in the protocol's band). An interval over seeds is
+Student's t; one over people is a bootstrap by person of all seeds' errors. Where the teacher beats the student by less
+than 0.5 bpm there is no gap to close: the test windows are then given more and more sensor noise, until there is one.
 """
 
 from __future__ import annotations
@@ -195,10 +195,12 @@ def score(module: VitalsModule, windows: Windows, noise: float = 0.0, size: int 
             waves.append(module.values(module(windows.batch(rows, noise)["input"]).waveforms)["ppg"].cpu())
     wave, label, mask = torch.cat(waves).numpy(), windows.ppg.cpu().numpy(), windows.mask.cpu().numpy()
     both = np.isfinite(label) & mask
+    # sums of a derivative drift: the pair's pulse is what is left of them in the band
+    found, wanted = (PROTOCOL.filtered(np.nan_to_num(x), module.input.fps) for x in (wave, label))
     return {
         "rate": read_rows(partial(PROTOCOL.rate, fps=module.input.fps), wave, mask),
         "truth": windows.truth,
-        "r": statistics.waveform_errors(zscored(wave, both), zscored(label, both))["r"],
+        "r": statistics.waveform_errors(zscored(found, both), zscored(wanted, both))["r"],
     }
 
 
