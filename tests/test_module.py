@@ -51,6 +51,21 @@ def test_loss_is_the_weighted_sum_of_its_parts(module):
     assert losses["loss"].item() == pytest.approx(expected.item(), rel=1e-6)
 
 
+def test_labels_that_are_not_known_cost_nothing(module):
+    batch = batch_for(module)
+    batch["waveforms"]["ppg"][0] = float("nan")
+    batch["targets"]["sex"][:] = float("nan")
+    losses = module.loss(batch)
+    assert losses["sex"] == 0 and losses["ppg"] > 0 and losses["age"] > 0
+    batch["waveforms"]["ppg"][:] = float("nan")
+    batch["targets"]["age"][:] = float("nan")
+    losses = module.loss(batch)
+    assert losses["loss"] == 0
+    module.zero_grad()
+    losses["loss"].backward()
+    assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in module.parameters())
+
+
 def test_learned_weights_start_equal_and_are_not_the_networks():
     torch.manual_seed(0)
     fixed = FPN1DMultitask(frames=128, regions=["face"], targets=["age"]).eval()

@@ -35,6 +35,9 @@ UNHELPFUL = (
     ".*isinstance.treespec, LeafSpec.*",
     ".*`trainer.test.ckpt_path=None.`.*",
     ".*You're resuming from a checkpoint that ended before the epoch ended.*",
+    # scores are of all processes, and count each window once
+    ".*It is recommended to use `self.log.*sync_dist=True.*",
+    ".*Using `DistributedSampler` with the dataloaders.*",
 )
 
 

@@ -52,8 +52,9 @@ class Metrics(CSVLogger):
     @property
     def experiment(self) -> Any:
         writer, rows = super().experiment, self._rows
-        if rows and hasattr(writer, "metrics"):
-            # a new writer has thrown the file away: what is kept of it comes first
+        # only the first process has a writer that writes
+        if rows and isinstance(writer.metrics, list):
+            # a new one has thrown the file away: what is kept of it comes first
             self._rows = []
             writer.metrics = [*rows, *writer.metrics]
             writer.save()
