@@ -83,9 +83,9 @@ def _parts(module: VitalsModule, example: Tensor, folder: Path) -> None:
 
 
 def _write(part: nn.Module, example: Tensor, path: Path) -> None:
-    from zoo.export.onnx import _quiet
+    from zoo.export.onnx import quiet
 
-    with warnings.catch_warnings(), _quiet(), torch.no_grad():
+    with warnings.catch_warnings(), quiet(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(part, (example,), dynamo=True, verbose=False, input_names=["input"])
         assert program is not None

@@ -28,7 +28,8 @@ class Exported:
         licence: of the weights.
         profile: how it was exported.
         free: names of the axes that may have any length: `batch`, `frames`.
-        parity: largest relative error against torch, measured on export.
+        parity: largest relative error against torch, measured on export; None for a file of low precision.
+        precision: of the network; preparation is fp32 in all.
         extra: statistics and confidence of the card.
     """
 
@@ -39,8 +40,9 @@ class Exported:
     licence: str
     profile: str
     free: tuple[str, ...]
-    parity: float
+    parity: float | None
     trainable: bool = True
+    precision: str = "fp32"
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property

@@ -9,42 +9,29 @@ from pathlib import Path
 import numpy as np
 
 from zoo.errors import CheckpointError, InputShapeError, first_line
-from zoo.export.metadata import KEY, from_json
+from zoo.export.metadata import KEY, Exported, from_json
 from zoo.spec import Clip, Input, Output, Signal
 
 # bytes; the zoo's largest network has 45 MB of weights
 LARGEST = 1 << 30
 
 
-class OnnxRunner:
-    """An exported model, ready to run.
+class FileRunner:
+    """An exported model, ready to run; `OnnxRunner` and `zoo.export.openvino.OpenVinoRunner` say how.
 
     Args:
-        path: an `.onnx` file of this zoo.
-        threads: processor threads; all where it is 0.
-        sha256: what a card says that the file is; not asked where it is empty.
-
-    Raises:
-        CheckpointError: missing, another file than the card's, not ONNX, or without this zoo's metadata.
+        exported: what the file says about itself.
+        raw: from the contiguous float32 input array to the outputs in order.
     """
 
-    def __init__(self, path: Path, threads: int = 0, sha256: str = "") -> None:
-        session = _open(path, threads, sha256)
-        self.exported = from_json(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
-        self.name = self.exported.model
-        self.input: Input = self.exported.input
-        self.outputs: Mapping[str, Output] = self.exported.outputs
-        self.trained_on = self.exported.trained_on
-        self.trainable = self.exported.trainable
-        self.calibrator = self.exported.calibrator
-        if [output.name for output in session.get_outputs()] != list(self.outputs):
-            raise CheckpointError(f"The outputs of '{path}' are not those that its metadata names: export it again.")
-        self.raw = _caller(session)
-
-    @staticmethod
-    def session(path: Path) -> Callable[[np.ndarray], list[np.ndarray]]:
-        """A function from the input array to the list of output arrays, for a file without metadata."""
-        return _caller(_open(path, 0))
+    def __init__(self, exported: Exported, raw: Callable[[np.ndarray], list[np.ndarray]]) -> None:
+        self.exported, self.raw = exported, raw
+        self.name = exported.model
+        self.input: Input = exported.input
+        self.outputs: Mapping[str, Output] = exported.outputs
+        self.trained_on = exported.trained_on
+        self.trainable = exported.trainable
+        self.calibrator = exported.calibrator
 
     def __call__(self, batch: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Waveforms {name: (B, T)} in their network's form and biomarkers {name: (B,)}, from float32 RGB 0..1."""
@@ -59,6 +46,31 @@ class OnnxRunner:
         named = dict(zip(self.outputs, values, strict=True))
         waveforms = {name: value for name, value in named.items() if isinstance(self.outputs[name], Signal)}
         return waveforms, {name: value for name, value in named.items() if name not in waveforms}
+
+
+class OnnxRunner(FileRunner):
+    """An ONNX file in ONNX Runtime.
+
+    Args:
+        path: an `.onnx` file of this zoo.
+        threads: processor threads; all where it is 0.
+        sha256: what a card says that the file is; not asked where it is empty.
+
+    Raises:
+        CheckpointError: missing, another file than the card's, not ONNX, or without this zoo's metadata.
+    """
+
+    def __init__(self, path: Path, threads: int = 0, sha256: str = "") -> None:
+        session = _open(path, threads, sha256)
+        exported = from_json(session.get_modelmeta().custom_metadata_map.get(KEY), str(path))
+        if [output.name for output in session.get_outputs()] != list(exported.outputs):
+            raise CheckpointError(f"The outputs of '{path}' are not those that its metadata names: export it again.")
+        super().__init__(exported, _caller(session))
+
+    @staticmethod
+    def session(path: Path) -> Callable[[np.ndarray], list[np.ndarray]]:
+        """A function from the input array to the list of output arrays, for a file without metadata."""
+        return _caller(_open(path, 0))
 
 
 def _open(path: Path, threads: int, sha256: str = ""):  # type: ignore[no-untyped-def]

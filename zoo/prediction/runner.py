@@ -96,7 +96,7 @@ class TorchRunner:
 
 
 def open_runner(model: Any, gradients: bool = False) -> Runner:
-    """A runner for a model's or shipped checkpoint's name, a card, .ckpt or .onnx file, a VitalsModule or a Runner.
+    """A runner for a model's or checkpoint's name, a card, .ckpt, .onnx or .xml file, a VitalsModule or a Runner.
 
     Args:
         gradients: the network itself is asked for, also where an exported file stands beside its card.
@@ -109,6 +109,10 @@ def open_runner(model: Any, gradients: bool = False) -> Runner:
     name = str(model)
     if name.endswith(".onnx"):
         return OnnxRunner(Path(name))
+    if name.endswith(".xml"):
+        from zoo.export.openvino import OpenVinoRunner
+
+        return OpenVinoRunner(Path(name))
     if _is_classical(name):
         return ClassicalRunner(name, classical.upright(name))
     exported = None if gradients else _without_torch(name)
