@@ -54,6 +54,6 @@ def test_the_path_of_a_newcomer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         elif "--cv" in line:
             line[line.index("--cv") + 1] = "3"
         few = FEW if line[0] == "fit" and "--ckpt_path" not in line else []
-        few = FEW[:4] + FEW[8:10] if line[:3] == ["test", "--model", "pos"] else few
+        few = FEW[:4] + FEW[10:12] if line[:3] == ["test", "--model", "pos"] else few
         assert main([*line, *few]) == 0, line
     assert len(list(Path("runs").glob("*/*_cv_3/fold_*/test.json"))) == 3
