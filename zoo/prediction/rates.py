@@ -92,9 +92,9 @@ def _doubts(heart: Estimate, quality: Quality) -> list[str]:
     """What must be said of a heart rate, in words."""
     if quality.refused:
         return [
-            f"refused: {100 * quality.confidence:.0f} % of this video's windows are expected to be right, below the "
-            f"threshold of {100 * quality.threshold:.0f} %; {heart.value:.1f} is a guess, so record it again with more "
-            "light, less movement and less compression"
+            f"refused: a confidence of {100 * quality.confidence:.0f} % is below the threshold of "
+            f"{100 * quality.threshold:.0f} %, so {heart.value:.1f} is a guess: record it again with more light, less "
+            "movement and less compression"
         ]
     if heart.high - heart.low > UNSURE:
         return [f"the pulse is weak: any heart rate from {heart.low:.0f} to {heart.high:.0f} fits this video"]
@@ -125,10 +125,10 @@ class _Judge:
         return np.where(seen, confidence(self.calibrator, parts, self.fps, views, rate=rates), np.nan)
 
     def clip(self, wave: np.ndarray) -> float:
-        """The mean over windows of up to 20 s: the share of them that is expected to be right."""
+        """The median over windows of up to 20 s, so that a clip is refused where most of its windows are."""
         length = min(round(WINDOW * self.fps), len(wave))
         each = self.windows(wave, length, round(TRUST_HOP * self.fps))
-        return float(np.nanmean(each)) if np.isfinite(each).any() else 0.0
+        return float(np.nanmedian(each)) if np.isfinite(each).any() else 0.0
 
 
 def _breath(waveforms: Mapping[str, np.ndarray], pulse: np.ndarray | None, fps: float) -> Estimate | None:

@@ -80,7 +80,7 @@ class Quality:
 
     Args:
         snr: dB, power around the heart rate and its first harmonic over the rest of the band.
-        confidence: 0..1, the share of the clip's windows that are expected to be right within 3 bpm.
+        confidence: 0..1, the probability that a window's heart rate is within 3 bpm: the median of the clip's windows.
         threshold: a confidence below this is refused.
     """
 
