@@ -2,9 +2,10 @@
 
     python -m benchmarks.architectures [--onnx] [--data NAME --root PATH] [--out docs/architectures.md] [NAME ...]
 
-Writes a table and, beside it, the same as JSON. Every figure of ours is measured here. The golden error needs the
-reference arrays, and the effect of bf16 is judged on the real clips where they are (`ZOO_SHARED`, or `shared` beside
-the checkout); elsewhere '-' stands for the one, and simulated people are taken for the other.
+Writes a table and, beside it, the same as JSON; with names, only their rows anew. Every figure of ours is measured
+here. The golden error needs the reference arrays, and the effect of bf16 is judged on the real clips where they are
+(`ZOO_SHARED`, or `shared` beside the checkout); elsewhere '-' stands for the one, and simulated people are taken for
+the other.
 """
 
 from __future__ import annotations
@@ -178,22 +179,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.data is None:
         args.data, args.root = ("ubfc_rppg", real) if real.is_dir() else ("synthetic", None)
     windows = Windows(args.data, args.root, args.people)
-    rows = []
+    whom = f"{args.people} simulated" if args.root is None else f"{len(windows.recordings)} real"
+    command = "python -m benchmarks.architectures" + (" --onnx" if args.onnx else "")
+    report = args.out.with_suffix(".json")
+    # of some models alone, the others' rows stay
+    kept = json.loads(report.read_text())["rows"] if args.names and report.exists() else []
+    rows = {row["model"]: row for row in kept}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
     with with_plugins():
         trained = [name for name in registry.entries("model") if registry.model_class(name).trainable]
         for name in args.names or trained:
-            rows.append(measure(name, args, windows))
-            print("  ".join(cell(rows[-1], key) for key in COLUMNS), flush=True)
-    data = (
-        f"{args.people} simulated people"
-        if args.root is None
-        else f"{len(windows.recordings)} real people ({args.data})"
-    )
-    command = "python -m benchmarks.architectures" + (" --onnx" if args.onnx else "")
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(table(rows, data, command))
-    report = {"torch": torch.__version__, "data": args.data, "people": args.people, "rows": rows}
-    args.out.with_suffix(".json").write_text(json.dumps(report, indent=1) + "\n")
+            rows[name] = measure(name, args, windows)
+            print("  ".join(cell(rows[name], key) for key in COLUMNS), flush=True)
+            # as it stands, should the rest be interrupted
+            listed = [rows[name] for name in sorted(rows)]
+            args.out.write_text(table(listed, f"{whom} people ({args.data})", command))
+            facts = {"torch": torch.__version__, "data": args.data, "people": args.people, "rows": listed}
+            report.write_text(json.dumps(facts, indent=1) + "\n")
 
 
 if __name__ == "__main__":
