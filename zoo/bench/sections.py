@@ -127,7 +127,9 @@ def _throughput(rows: Sequence[Row]) -> Section:
     measured = [row for row in rows if row.get("throughput")]
     batches = sorted({int(batch) for row in measured for batch in row["throughput"]})
     lines = [[*_names(row), *(number(str(batch), ",.1f")(row["throughput"]) for batch in batches)] for row in measured]
-    note = "An empty place: a batch that a compiled graph is not made for, that takes over a second, or does not fit."
+    note = (
+        "An empty place: a batch that a compiled graph is not made for, that takes over half a second, or does not fit."
+    )
     return Section("Windows a second", ["model", "runtime", *(f"batch {batch}" for batch in batches)], lines, note)
 
 
