@@ -23,7 +23,10 @@ HEADER = ("model", "runtime", "parameters", "MMAC", "MB", "ms a window", "ms a s
 def quick(folder: Path = ROOT / "benchmarks" / "results") -> dict[str, Any] | None:
     """The newest committed result of the suite quick on a CPU; None where there is none."""
     reports = [report for path in folder.glob("quick_*.json") if (report := read(path))["device"] == "cpu"]
-    return max(reports, key=lambda report: report["started"], default=None)
+    newest = max((report["started"] for report in reports), default="")
+    # a run is kept as a file for each runtime
+    parts = [report for report in reports if report["started"] == newest]
+    return {**parts[0], "rows": [row for part in parts for row in part["rows"]]} if parts else None
 
 
 def table(report: dict[str, Any]) -> str:
@@ -60,9 +63,13 @@ def _cells(row: dict[str, Any]) -> list[str]:
         error = f"{worth['heart_rate_mae']:.1f}" + (f" ({between})" if between else "")
     return [
         f"`{row['model']}`", row["runtime"], f"{row['parameters']:,}", number("macs", ",.0f", 1e-6)(row),
-        number("size_bytes", ".2f", 1e-6)(row), f"{row['p50_ms']:.3g}{spread}", f"{row['ms_per_second']:.3g}",
+        number("size_bytes", ".2f", 1e-6)(row), _figure(row["p50_ms"]) + spread, _figure(row["ms_per_second"]),
         number("peak_memory_bytes", ".0f", 1e-6)(row), error, number("heart_rate_within_3", ".0%")(worth),
     ]  # fmt: skip
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """README's table and the script that measures the same code against itself."""
 
+import json
+
 import pytest
 
 from benchmarks import readme_table
@@ -26,6 +28,15 @@ def test_the_table_is_sorted_by_cost_and_marks_the_untrained():
     changed = readme_table.with_table(page, MEASURED)
     assert "old" not in changed and changed.startswith("a\n") and changed.endswith("\nb\n")
     assert readme_table.with_table(changed, MEASURED) == changed
+
+
+def test_a_run_that_was_kept_in_parts_is_one_table(tmp_path):
+    for number, started in enumerate(("2026-01-02", "2026-01-02", "2025-01-01")):
+        part = {**MEASURED, "started": started, "rows": [{**MEASURED["rows"][0], "model": f"m{number}"}]}
+        (tmp_path / f"quick_{number}.json").write_text(json.dumps(part))
+    found = readme_table.quick(tmp_path)
+    assert {row["model"] for row in found["rows"]} == {"m0", "m1"}
+    assert readme_table.quick(tmp_path / "none") is None
 
 
 def test_readme_shows_what_the_committed_results_say():
