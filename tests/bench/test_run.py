@@ -173,6 +173,7 @@ def test_names_patterns_and_runtimes():
 def test_what_a_runtime_lacks_is_said(monkeypatch):
     assert why_not("torch", "cpu") is None
     assert why_not("onnx", "cuda:0") == "onnx does not run on cuda, but on cpu"
+    assert "trtexec" in why_not("tensorrt", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install 'rppg-zoo[openvino]'" in why_not("openvino", "cpu")
     assert all(why_not(name, "cpu") for name in RUNTIMES)

@@ -67,8 +67,7 @@ def _of_module(job: dict[str, Any]) -> dict[str, Any]:
     np.savez(folder / REFERENCE, **{k: v.numpy() for k, v in {**prediction.waveforms, **prediction.targets}.items()})
     counted = cost.operations(module, raw)
     kinds = {RUNTIMES[runtime].files for runtime in job["runtimes"]} - {""}
-    example = raw.repeat(job["batch"] if kinds else 1, *[1] * (raw.ndim - 1))
-    failed, free = parts.export(module, job["model"], kinds, example, folder)
+    failed, free = parts.write(module, job["model"], kinds, folder)
     return {
         "trained": bool(module.trained_on) or not module.trainable,
         "trainable": module.trainable,
@@ -117,7 +116,7 @@ def _of_file(path: Path, folder: Path) -> dict[str, Any]:
         "outputs": list(runner.outputs),
         "forms": {name: output.form for name, output in runner.outputs.items() if hasattr(output, "form")},
         **_window(runner.input),
-        "not_exported": {"": reason, "parts": reason},
+        "not_exported": {"": reason, "int8": reason},
         "free": list(runner.exported.free),
     }
 

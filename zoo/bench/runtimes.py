@@ -29,9 +29,10 @@ class Runtime:
     Args:
         says: in a few words.
         needs: packages that it is made of.
-        files: what is exported for it: `whole` (one ONNX file) or `parts` (preparation and network apart).
+        files: what is exported for it: an ONNX file, `whole` in fp32 or with its network in `int8`.
         devices: kinds of device that it runs on.
         one_size: it is made for the batch size that is measured, and takes no other.
+        elsewhere: where it is measured instead, for one that has no place here.
     """
 
     says: str
@@ -39,6 +40,7 @@ class Runtime:
     files: str = ""
     devices: tuple[str, ...] = ("cpu",)
     one_size: bool = False
+    elsewhere: str = ""
 
 
 RUNTIMES: dict[str, Runtime] = {
@@ -47,10 +49,15 @@ RUNTIMES: dict[str, Runtime] = {
     "torch-compile": Runtime("torch.compile, fp32", ("torch",), devices=("cpu", "cuda"), one_size=True),
     "torch-graph": Runtime("eager fp32, replayed as a CUDA graph", ("torch",), devices=("cuda",)),
     "onnx": Runtime("ONNX Runtime, fp32", ("onnxruntime",), "whole"),
+    "onnx-int8": Runtime("ONNX Runtime, preparation fp32, network int8", ("onnxruntime",), "int8"),
     "openvino": Runtime("OpenVINO, fp32", ("openvino",), "whole"),
-    "openvino-bf16": Runtime("OpenVINO, preparation fp32, network bf16", ("openvino",), "parts", one_size=True),
+    "openvino-bf16": Runtime("OpenVINO, preparation fp32, network bf16", ("openvino",), "whole"),
+    "openvino-int8": Runtime("OpenVINO, preparation fp32, network int8", ("openvino",), "int8"),
+    "tensorrt": Runtime(
+        "TensorRT", (), elsewhere="TensorRT is measured by its own trtexec: zoo bench --device jetson [--host BOARD]"
+    ),
 }
-WHOLE, PREPARE, NETWORK = "model.onnx", "prepare.onnx", "network.onnx"
+WHOLE, INT8 = "model.onnx", "model_int8.onnx"
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,8 @@ def check_runtimes(names: list[str]) -> list[str]:
 def why_not(runtime: str, device: str) -> str | None:
     """Why a runtime cannot work here, or None."""
     known = RUNTIMES[runtime]
+    if known.elsewhere:
+        return known.elsewhere
     if missing := [name for name in known.needs if importlib.util.find_spec(name) is None]:
         extra = "rppg-zoo[openvino]" if "openvino" in missing else missing[0]
         return f"{missing[0]} is not installed: pip install '{extra}'"
@@ -106,7 +115,7 @@ def takes_any_batch(runtime: str, free: list[str]) -> bool:
     """
     known = RUNTIMES[runtime]
     # the zoo's own runner cuts a batch into single windows where a file takes no more
-    return not known.one_size and (not known.files or runtime == "onnx" or "batch" in free)
+    return not known.one_size and (not known.files or runtime.startswith("onnx") or "batch" in free)
 
 
 def open_runtime(
@@ -126,12 +135,11 @@ def open_runtime(
     """
     if reason := why_not(runtime, device):
         raise DeviceError(f"{reason[0].upper()}{reason[1:]}.")
-    if runtime == "onnx":
-        return _onnx(folder, threads)
-    if runtime == "openvino":
-        return _openvino(folder, outputs, threads)
-    if runtime == "openvino-bf16":
-        return _openvino_bf16(folder, outputs, threads)
+    path = folder / (INT8 if RUNTIMES[runtime].files == "int8" else WHOLE)
+    if runtime.startswith("onnx"):
+        return _onnx(path, threads)
+    if runtime.startswith("openvino"):
+        return _openvino(path, outputs, threads, runtime.partition("-")[2] or "fp32")
     return _torch(runtime, load(), device, threads)
 
 
@@ -199,61 +207,29 @@ def _graphed(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return call
 
 
-def _onnx(folder: Path, threads: int) -> Opened:
+def _onnx(path: Path, threads: int) -> Opened:
     from zoo.export.runtime import OnnxRunner
 
-    path = folder / WHOLE
     runner = OnnxRunner(path, threads)
     return Opened(_contiguous, runner, lambda found: {**found[0], **found[1]}, file_bytes=path.stat().st_size)
 
 
-def _openvino(folder: Path, outputs: list[str], threads: int) -> Opened:
-    compiled = _compile(folder / WHOLE, threads, "f32")
+def _openvino(path: Path, outputs: list[str], threads: int, precision: str) -> Opened:
+    from zoo.export.openvino import Compiled, read_model
+
+    compiled = Compiled(read_model(path), precision, threads)
+
+    def feed(array: np.ndarray) -> np.ndarray:
+        # compiled for this shape outside the timed span
+        compiled.compile(array.shape)
+        return _contiguous(array)
+
     return Opened(
-        feed=_contiguous,
+        feed=feed,
         call=compiled,
         read=lambda found: dict(zip(outputs, found, strict=True)),
-        file_bytes=(folder / WHOLE).stat().st_size,
+        file_bytes=path.stat().st_size,
     )
-
-
-def _openvino_bf16(folder: Path, outputs: list[str], threads: int) -> Opened:
-    import openvino
-
-    if "BF16" not in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise DeviceError("This processor has no bf16: use the runtime openvino.")
-    network = _compile(folder / NETWORK, threads, "bf16")
-    files, run = [folder / NETWORK], network
-    # a model that eats raw colours has no preparation of its own
-    if (folder / PREPARE).is_file():
-        files.append(folder / PREPARE)
-        prepare = _compile(folder / PREPARE, threads, "f32")
-
-        def run(batch: np.ndarray) -> list[np.ndarray]:
-            return network(prepare(batch)[0])
-
-    return Opened(
-        feed=_contiguous,
-        call=run,
-        read=lambda found: dict(zip(outputs, found, strict=True)),
-        file_bytes=sum(path.stat().st_size for path in files),
-    )
-
-
-def _compile(path: Path, threads: int, precision: str) -> Callable[[np.ndarray], list[np.ndarray]]:
-    import openvino
-
-    settings = {
-        "INFERENCE_PRECISION_HINT": precision,
-        "INFERENCE_NUM_THREADS": threads,
-        "NUM_STREAMS": 1,
-        "PERFORMANCE_HINT": "LATENCY",
-        # the bench has chosen the cores
-        "ENABLE_CPU_PINNING": False,
-    }
-    compiled = openvino.Core().compile_model(str(path), "CPU", settings)
-    request = compiled.create_infer_request()
-    return lambda batch: list(request.infer([batch]).values())
 
 
 def _contiguous(array: np.ndarray) -> np.ndarray:
