@@ -110,7 +110,7 @@ def test_a_job_that_is_killed_fails_hangs_or_does_not_fit_is_a_result(tmp_path, 
              "runtimes": []}  # fmt: skip
     with workers.Warm(1) as warm:
         killed = warm.run({**facts, "model": "crash"}, 60)
-        large = warm.run({**facts, "model": "green", "batch": 10**10, "runtimes": ["onnx"]}, 60)
+        large = warm.run({**facts, "model": "green", "options": {"frames": 10**12}}, 60)
         nothing = warm.run({"task": "nothing", "threads": 1}, 60)
         fine = warm.run({**facts, "model": "green"}, 60)
     assert killed["reason"].startswith("its process was killed by signal 9 (out of memory?)")
@@ -153,8 +153,8 @@ def test_ctrl_c_keeps_the_finished_rows(tmp_path):
 def test_a_model_without_a_file_runs_in_the_fallback():
     lacking = {"not_exported": {"whole": "no ONNX form"}}
     assert run._possible(["onnx", "torch"], "torch", lacking) == ["torch"]
-    assert run._possible(["onnx", "openvino-bf16"], "", lacking) == ["onnx", "openvino-bf16"]
-    assert run._possible(["onnx", "openvino-bf16"], "torch", lacking) == ["torch", "openvino-bf16"]
+    assert run._possible(["onnx", "openvino-int8"], "", lacking) == ["onnx", "openvino-int8"]
+    assert run._possible(["onnx", "openvino-int8"], "torch", lacking) == ["torch", "openvino-int8"]
     with pytest.raises(UnknownName, match="no runtime called 'troch'"):
         run.run_suite(Suite(models=["pos"], fallback="troch"), "mine")
 
