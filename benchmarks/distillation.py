@@ -1,6 +1,8 @@
 """Teacher, student alone and student taught by it, over several seeds: what distillation is worth, in one table.
 
     python benchmarks/distillation.py --data folder=STORE --real ubfc_rppg=PATH --choose --out distillation
+    python benchmarks/distillation.py --data folder=STORE --keep models         # keeps the weights
+    python benchmarks/distillation.py --real ubfc_rppg=PATH --keep models       # tests them elsewhere, trains none
     python benchmarks/distillation.py --seeds 2 --steps 40 --batch 2 --people 24 --test-people 12   # to try, on a CPU
 
 STORE is what `zoo prepare --data folder --root DIR --out STORE --regions none --crop 36 --crop-mode first_box_1.6`
@@ -37,7 +39,7 @@ from scipy.stats import t as student_t
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from zoo import registry
+from zoo import checkpoints, registry
 from zoo.data.module import VitalsDataModule
 from zoo.data.windows import collate
 from zoo.metrics import statistics
@@ -124,19 +126,19 @@ def data_of(where: str, input: Clip, args: argparse.Namespace, **options: Any) -
     return VitalsDataModule(name, input=input, workers=args.workers, ratios=[0.7, 0.1, 0.2], **place, **options)
 
 
-def sets(args: argparse.Namespace, input: Clip, device: torch.device) -> dict[str, Windows]:
+def sets(args: argparse.Namespace, input: Clip, device: torch.device, real_only: bool) -> dict[str, Windows]:
     """Windows that train (`train`), that choose (`val`), and those of each test."""
     simulated = args.data == "synthetic"
     people, others = ({"options": {"people": n}} if simulated else {} for n in (args.people, args.test_people))
     long = replace(input, frames=round(SECONDS * input.fps))
-    stages = {
+    own = {
         "train": ("train", data_of(args.data, input, args, **people)),
         "val": ("val", data_of(args.data, long, args, **others)),
         "simulated": ("test", data_of(args.data, long, args, test_people="held_out", **others)),
-        **{f"real {one.partition('=')[0]}": ("test", data_of(one, long, args, test_people="all")) for one in args.real},
     }
+    real = {f"real {one.partition('=')[0]}": ("test", data_of(one, long, args, test_people="all")) for one in args.real}
     found = {}
-    for name, (stage, data) in stages.items():
+    for name, (stage, data) in (real if real_only else own | real).items():
         started = time.monotonic()
         data.setup({"train": "fit", "val": "validate", "test": "test"}[stage])
         windows = getattr(data, f"{stage}_dataloader")().dataset
@@ -185,6 +187,20 @@ def train(
     trainer.fit(module, DataLoader(Batches(windows, args.batch, seed), batch_size=None))
     module.lesson = None
     return module.to(windows.crops.device).eval()
+
+
+def trained_or_kept(
+    recipe: dict[str, Any], seed: int, teacher: VitalsModule | None, data: Mapping[str, Windows], args: Any, name: str
+) -> VitalsModule:
+    """A seed's model: trained, and kept where that is wanted, or as it was kept before."""
+    folder = args.keep / f"seed{seed}" if args.keep else None
+    if folder is not None and (folder / f"{name}.json").is_file():
+        return checkpoints.load_card(folder / f"{name}.json").to("cuda" if args.accelerator == "gpu" else "cpu")
+    module = train(recipe, seed, teacher, data["train"], args, args.steps)
+    if folder is not None:
+        module.trained_on = [args.data.partition("=")[0]]
+        checkpoints.save(module, name, folder, [])
+    return module
 
 
 def score(module: VitalsModule, windows: Windows, noise: float = 0.0, size: int = 16) -> dict[str, np.ndarray]:
@@ -315,6 +331,9 @@ def main() -> None:
     parser.add_argument("--accelerator", default="auto")
     parser.add_argument("--precision", default="32-true")
     parser.add_argument("--workers", type=int, default=4, help="processes that read")
+    parser.add_argument(
+        "--keep", type=Path, metavar="DIR", help="of each seed's weights: those there are taken as they are"
+    )
     parser.add_argument("--out", type=Path, default=Path("distillation"), help="of .md and .json")
     args = parser.parse_args()
 
@@ -326,7 +345,10 @@ def main() -> None:
     if gpu:
         torch.set_float32_matmul_precision("high")
     input = registry.model_class(ALONE)(frames=args.frames, crop=args.crop).input
-    data = sets(args, input, torch.device("cuda" if gpu else "cpu"))
+    kept = args.keep is not None and all(
+        (args.keep / f"seed{seed}" / f"{name}.json").is_file() for seed in range(args.seeds) for name in MODELS
+    )
+    data = sets(args, input, torch.device("cuda" if gpu else "cpu"), real_only=kept and bool(args.real))
     tests = {name: windows for name, windows in data.items() if name not in ("train", "val")}
     chosen, tried = choose(data, args) if args.choose else (args.change, [])
     recipe = recipes(args, chosen)
@@ -336,7 +358,7 @@ def main() -> None:
         trained: dict[str, VitalsModule] = {}
         for name in MODELS:
             started = time.monotonic()
-            trained[name] = train(recipe[name], seed, trained.get(TEACHER), data["train"], args, args.steps)
+            trained[name] = trained_or_kept(recipe[name], seed, trained.get(TEACHER), data, args, name)
             seconds = time.monotonic() - started
             shown = {test: round(figures(score(trained[name], windows))["mae"], 2) for test, windows in tests.items()}
             print(f"seed {seed} {name}: trained in {seconds:.0f} s, MAE {shown}", flush=True)
