@@ -185,3 +185,10 @@ def test_a_split_by_recording_is_warned_of(tmp_path: Path) -> None:
     store(tmp_path, "folder", people=3)
     with pytest.warns(UserWarning, match="Split by recording"):
         of(None, store=str(tmp_path), split="recording").setup("fit")
+
+
+def test_a_folder_of_simulated_people_counts_as_simulated(tmp_path):
+    input = Traces(60, ("face",), min_frames=2)
+    assert VitalsDataModule("folder", root=str(tmp_path), input=input).trained_on == ["folder"]
+    (tmp_path / "simulation.json").write_text("{}")
+    assert VitalsDataModule("folder", root=str(tmp_path), input=input).trained_on == ["synthetic"]

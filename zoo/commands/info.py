@@ -161,9 +161,13 @@ def _result(result: Mapping[str, Any]) -> list[str]:
         lines.append(f"    waveform: r {metrics['ppg_r']:.2f}")
     skills = [f"{key.removesuffix('_skill')} {value:+.2f}" for key, value in metrics.items() if _is_skill(key)]
     if skills:
-        simulated = " (simulated people: no evidence about real ones)" if result.get("data") == "synthetic" else ""
+        simulated = " (simulated people: no evidence about real ones)" if _on_simulated(result) else ""
         lines.append(f"    skill over the naive guess{simulated}: {', '.join(skills)}")
     return lines
+
+
+def _on_simulated(result: Mapping[str, Any]) -> bool:
+    return result.get("data") == "synthetic" or "people" in result
 
 
 def _is_skill(key: str) -> bool:

@@ -109,8 +109,8 @@ class VitalsDataModule(L.LightningDataModule):
 
     @property
     def trained_on(self) -> list[str]:
-        """Names of the data sets that training takes windows from."""
-        return sorted({source.name for source in self.sources if source.use != "test"})
+        """Names of the data sets that training takes windows from; a folder of simulated people is `synthetic`."""
+        return sorted({_trained_as(source) for source in self.sources if source.use != "test"})
 
     def groups(self, stage: Stage) -> Groups:
         """Labels to report a stage by, {label: {recording: value}}, once it is set up."""
@@ -270,7 +270,7 @@ class VitalsDataModule(L.LightningDataModule):
         if self.test_people != "auto":
             return self.test_people == "all"
         model = getattr(self.trainer, "lightning_module", None)
-        return source.name not in getattr(model, "trained_on", [])
+        return _trained_as(source) not in getattr(model, "trained_on", [])
 
     def train_dataloader(self) -> DataLoader[Any]:
         sets = self._stages["train"]
@@ -323,3 +323,10 @@ class VitalsDataModule(L.LightningDataModule):
             pin_memory=torch.cuda.is_available(),
             **options,
         )
+
+
+def _trained_as(source: Source) -> str:
+    """What training on a source counts as: on a folder that `zoo simulate` wrote, as `synthetic`."""
+    from zoo.data.synthetic.faces.recordings import SETTINGS_FILE
+
+    return "synthetic" if source.root and (Path(source.root) / SETTINGS_FILE).is_file() else source.name
