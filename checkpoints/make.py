@@ -1,8 +1,12 @@
-"""Make a shipped checkpoint again: train by the model's recipe, calibrate, test, write weights and card here.
+"""Make a shipped checkpoint again: simulate people, train by its recipe, calibrate, test, write it into this folder.
 
 python checkpoints/make.py fpn1d_multitask
 python checkpoints/make.py fpn1d_multitask --real ubfc_rppg=PATH    # and test on real people
+python checkpoints/make.py fpn1d_multitask --trained best.ckpt     # trained elsewhere by the same recipe
 python checkpoints/make.py fpn1d_multitask --onnx                   # only write its ONNX file again
+
+Videos, the prepared store and runs are kept in --work, so that the next checkpoint finds them there. A GPU is used
+where there is one: weights are then those of that GPU.
 """
 
 from __future__ import annotations
@@ -10,48 +14,79 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import shlex
+import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from zoo import checkpoints
+from zoo.spec import Clip
 
 FOLDER = Path(__file__).parent
+# people that train, and two kinds whom nobody was trained or chosen on: readable videos, and all that can be drawn
+PEOPLE: dict[str, list[str]] = {
+    "people": ["--people", "230", "--seconds", "25.5", "--seed", "0"],
+    "unseen": ["--people", "32", "--seed", "1", "--hard", "0.4", "--crf", "20"],
+    "unseen_hard": ["--people", "32", "--seed", "2"],
+}
 PROTOCOLS = ("zoo", "spectral")
 KEPT = ("heart_rate", "respiration_rate", "ppg", "ibi")
-# what a confidence is learned from: other people than those of the training, a third of them without hope
-CALIBRATION = """--data synthetic --data.options '{"people": 400, "hopeless": 0.33}' --data.seed 11"""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model")
+    parser.add_argument("name", choices=sorted(recipes()))
     parser.add_argument("--real", action="append", default=[], metavar="NAME=PATH", help="test on a real data set too")
+    parser.add_argument("--trained", type=Path, metavar="FILE", help="a .ckpt or card to take instead of training")
     parser.add_argument("--onnx", action="store_true", help="keep the weights, write the ONNX file beside them again")
-    parser.add_argument("--calibrate", default=CALIBRATION, metavar="WORDS", help="what zoo calibrate learns from")
+    parser.add_argument("--note", default="", help="what the card shall say besides of how it was made")
+    parser.add_argument("--work", type=Path, default=Path("work"), help="for videos, store and runs (default: work)")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes that simulate and load")
     args = parser.parse_args()
     if not args.onnx:
-        train(args)
-    write_onnx(FOLDER / f"{args.model}.json")
+        make(args.name, args.work.resolve(), args.workers, args.trained, args.real, args.note)
+    write_onnx(FOLDER / f"{args.name}.json")
 
 
-def train(args: argparse.Namespace) -> None:
-    """Train by the recipe and test; writes weights and card."""
-    with tempfile.TemporaryDirectory() as folder:
-        zoo(["fit", "--model", args.model], folder)
-        (best,) = Path(folder).glob("runs/*/*/checkpoints/best.ckpt")
-        zoo(["calibrate", "--model", str(best), *shlex.split(args.calibrate)], folder)
-        results = [score(best, args.model, "synthetic", None, "zoo")]
-        for real in args.real:
-            name, _, root = real.partition("=")
-            results += [score(best, args.model, name, Path(root).resolve(), protocol) for protocol in PROTOCOLS]
-        module = checkpoints.load_ckpt(best)
-        origin = f"python checkpoints/make.py {args.model}: zoo fit --model {args.model} on simulated people only"
-        print(checkpoints.save(module, args.model, FOLDER, results, origin=origin))
+def make(name: str, work: Path, workers: int, trained: Path | None, real: list[str], note: str) -> None:
+    """Simulate, train, calibrate and test; weights and card are written."""
+    work.mkdir(parents=True, exist_ok=True)
+    for folder in PEOPLE if trained is None else [key for key in PEOPLE if key != "people"]:
+        zoo(["simulate", "--out", folder, *PEOPLE[folder], "--workers", str(workers)], work)
+    best = trained.resolve() if trained else train(name, work, workers)
+    module = checkpoints.load(str(best))
+    origin = f"python checkpoints/make.py {name}, on simulated people only{'; ' if note else ''}{note}"
+    card = checkpoints.save(module, name, FOLDER, [], origin=origin).resolve()
+    # other people than those of the training, a third of them without hope; clips take longer to draw
+    options = json.dumps({"people": 60 if isinstance(module.input, Clip) else 400, "hopeless": 0.33})
+    zoo(
+        ["calibrate", "--model", str(card), "--data", "synthetic", "--data.options", options, "--data.seed", "11"], work
+    )
+    results = [score(card, "folder", folder, "zoo", work) for folder in ("unseen", "unseen_hard")]
+    for entry in real:
+        data, _, root = entry.partition("=")
+        results += [score(card, data, str(Path(root).resolve()), protocol, work) for protocol in PROTOCOLS]
+    checkpoints.write_card(replace(checkpoints.read_card(card), results=results), card)
+
+
+def recipes() -> dict[str, list[Path]]:
+    """The recipes of each checkpoint, in the order of its stages: `NAME.yaml`, then `NAME.finish.yaml`."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted((FOLDER / "recipes").resolve().glob("*.yaml"), key=lambda path: len(path.name)):
+        found.setdefault(path.name.partition(".")[0], []).append(path)
+    return found
+
+
+def train(name: str, work: Path, workers: int) -> Path:
+    """Train by the recipes, to the end of the learning rate's last descent."""
+    start: list[str] = []
+    for recipe in recipes()[name]:
+        words = ["fit", *start, "--config", str(recipe), "--data.workers", str(workers), "--json"]
+        last = (work / json.loads(zoo(words, work))["checkpoint"]).with_name("last.ckpt")
+        start = ["--model", str(last)]
+    return last
 
 
 def write_onnx(card_path: Path) -> None:
@@ -65,20 +100,22 @@ def write_onnx(card_path: Path) -> None:
     print(f"{path}: {report.bytes / 1e6:.2f} MB, largest error against torch {report.parity:.1e}")
 
 
-def score(checkpoint: Path, model: str, data: str, root: Path | None, protocol: str) -> dict[str, Any]:
+def score(card: Path, data: str, root: str, protocol: str, work: Path) -> dict[str, Any]:
     """One test run as a card keeps it: the command that a reader would type, and its figures."""
-    words = ["test", "--model", str(checkpoint), "--data", data, "--protocol", protocol]
-    words += ["--data.root", str(root)] if root else []
-    report = json.loads(zoo([*words, "--json"], checkpoint.parent))
-    shown = " ".join(["zoo test --model", model, *words[3:7], *(["--data.root PATH"] if root else [])])
+    simulated = root in PEOPLE
+    # a folder of that name trained, but not these people
+    rest = ["--protocol", protocol, *(["--data.test_people", "all"] if simulated else [])]
+    report = json.loads(zoo(["test", "--model", str(card), "--data", data, "--data.root", root, *rest, "--json"], work))
+    shown = f"zoo test --model {card.stem} --data {data} --data.root {root if simulated else 'PATH'} {' '.join(rest)}"
     metrics = {key: round(value, 4) for key, value in report["scores"].items() if value is not None}
-    if data != "synthetic":
+    if not simulated:
         # the biomarkers were learned on simulated people: no figure of theirs on real ones may look like evidence
         metrics = {key: value for key, value in metrics.items() if key.startswith(KEPT)}
-    return {"command": shown, "data": data, "protocol": report["protocol"], "metrics": metrics}
+    made = {"people": f"zoo simulate --out {root} {' '.join(PEOPLE[root])}"} if simulated else {}
+    return {"command": shown, **made, "data": data, "protocol": report["protocol"], "metrics": metrics}
 
 
-def zoo(words: list[str], folder: str | Path) -> str:
+def zoo(words: list[str], folder: Path) -> str:
     """Run the command line in a folder; what it printed."""
     command = [sys.executable, "-m", "zoo", *words]
     return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout

@@ -53,8 +53,8 @@ def test_a_run_stops_early_and_its_best_state_is_what_was_validated(capsys: pyte
     assert found["heart_rate_mae"] == pytest.approx(min(scores.values()), rel=1e-6)
     # learned weights of the losses were learned, each in its own way, and are no part of what is published
     learned = {key: float(value) for key, value in last["current_model_state"].items() if "log_variance" in key}
-    assert len(learned) == 2 and all(abs(value) > 1e-4 for value in learned.values())
-    assert len(set(learned.values())) == 2
+    assert len(learned) == 3 and all(abs(value) > 1e-4 for value in learned.values())
+    assert len(set(learned.values())) == 3
 
 
 def test_a_run_that_diverges_stops_and_says_where(capsys: pytest.CaptureFixture[str]) -> None:

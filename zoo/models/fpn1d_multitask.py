@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -9,8 +10,8 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zoo.models.preparation import moving_mean
 from zoo.module import VitalsModule
-from zoo.signals.arrays import moving_sum
 from zoo.signals.classical import pos
 from zoo.spec import REGIONS, Signal, Traces
 
@@ -19,6 +20,8 @@ BIOMARKERS = [
     *("systolic", "diastolic", "spo2", "temperature", "respiration_rate", "glucose", "hba1c"),
     *("cholesterol", "stiffness", "stress", "age", "sex", "bmi"),
 ]
+
+WIDTH = 64  # channels of the features
 
 # module of the published code: module here
 PUBLISHED_NAMES = {
@@ -42,8 +45,8 @@ class RowConv(nn.Conv1d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        stride, padding = (1, self.stride[0]), (0, int(self.padding[0]))
-        return F.conv2d(x, self.weight.unsqueeze(2), self.bias, stride, padding)
+        stride, padding, dilation = (1, self.stride[0]), (0, int(self.padding[0])), (1, self.dilation[0])
+        return F.conv2d(x, self.weight.unsqueeze(2), self.bias, stride, padding, dilation)
 
 
 class RowNorm(nn.BatchNorm1d):
@@ -53,18 +56,18 @@ class RowNorm(nn.BatchNorm1d):
         """The base class refuses rows; the numbers are the same."""
 
 
-def _convolution(channels: int, width: int, stride: int = 1) -> nn.Sequential:
-    conv = RowConv(channels, width, 5, stride=stride, padding=2, bias=False)
+def _convolution(channels: int, width: int, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    conv = RowConv(channels, width, 5, stride, 2 * dilation, dilation, bias=False)
     return nn.Sequential(conv, RowNorm(width), nn.GELU())
 
 
 class Residual(nn.Module):
     """Expand x4, contract, add: (B, width, 1, T) to the same."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
-        self.expand = _convolution(width, 4 * width)
-        self.contract = nn.Sequential(RowConv(4 * width, width, 5, padding=2, bias=False), RowNorm(width))
+        self.expand = _convolution(width, 4 * width, dilation=dilation)
+        self.contract = _convolution(4 * width, width, dilation=dilation)[:2]
 
     def forward(self, x: Tensor) -> Tensor:
         return F.gelu(x + self.contract(self.expand(x)))
@@ -76,7 +79,7 @@ class Network(nn.Module):
     One row of the input image is a region's R, G, B or POS. No stride in time, so any T >= 1 is taken.
     """
 
-    def __init__(self, regions: int = 8) -> None:
+    def __init__(self, regions: int = 8, dilations: Sequence[int] = (1, 1, 1, 1)) -> None:
         super().__init__()
         self.regions = regions
         kernels: list[tuple[int, int, tuple[int, int], tuple[int, int]]]
@@ -90,7 +93,12 @@ class Network(nn.Module):
             )
         )
         self.attention = nn.Conv2d(64, 1, 1, bias=False)
-        self.decoder = nn.Sequential(*(nn.Sequential(_convolution(64, 64), Residual(64)) for _ in range(4)))
+        self.decoder = nn.Sequential(
+            *(
+                nn.Sequential(_convolution(WIDTH, WIDTH, dilation=dilation), Residual(WIDTH, dilation))
+                for dilation in dilations
+            )
+        )
         self.out = nn.Conv1d(64, 1, 1)
 
     def features(self, x: Tensor, stages: bool = False) -> Any:
@@ -110,11 +118,12 @@ class Network(nn.Module):
 
 
 class Pyramid(nn.Module):
-    """Three coarser levels of the features and a top-down path, (B, width, T) -> (B, width, T / 4)."""
+    """Three coarser levels of the features and a top-down path, (B, channels, T) -> (B, width, T / 4)."""
 
-    def __init__(self, width: int = 64, levels: int = 3) -> None:
+    def __init__(self, channels: int, width: int = 64, levels: int = 3) -> None:
         super().__init__()
-        self.down = nn.ModuleList(_convolution(width, width, stride=4) for _ in range(levels))
+        widths = [channels, *[width] * (levels - 1)]
+        self.down = nn.ModuleList(_convolution(channels, width, stride=4) for channels in widths)
         self.lateral = nn.ModuleList(nn.Conv1d(width, width, 1) for _ in range(levels))
 
     def forward(self, features: Tensor) -> Tensor:
@@ -129,24 +138,28 @@ class Pyramid(nn.Module):
 
 
 class FPN1DMultitask(VitalsModule):
-    """System A of the zoo: the published 1-D network, with a feature pyramid and biomarkers hung on its features.
+    """System A of the zoo: the published 1-D network, with a feature pyramid, breathing and biomarkers hung on it.
 
     Published (Egorov et al. 2025, arXiv:2508.17924): eight regions' mean colours and POS, the network above,
     792,769 parameters, the PPG waveform. Ours: the published code holds neither the pyramid nor the biomarkers
-    that the paper names, so both hang on the features here and leave the waveform path untouched.
+    that the paper names, so both hang on the features here and leave the waveform path untouched. The published
+    network sees 1.1 s on either side of a sample; `dilations` widen that at the same parameters and operations.
 
-    Input: (B, 8, 3, T) mean colours 0..1 at 30 fps, 20 s windows. Output: `ppg` (B, T) and biomarkers (B,).
+    Input: (B, 8, 3, T) mean colours 0..1 at 30 fps, 20 s windows. Output: `ppg` (B, T); with biomarkers also
+    `respiration` (B, T) and the biomarkers (B,).
 
     Preparation, over the whole window: `standard` standardises every colour and POS on its own, as published.
     `pulse` divides colours by their mean, takes a 2 s moving mean away and scales a region's three colours by one
     common deviation, so that a slow drift of light does not drown the pulse and the ratio of the colours'
-    pulsations, which carries the oxygen saturation, is kept.
+    pulsations, which carries the oxygen saturation, is kept. The moving mean, which breathing modulates, goes to the
+    pyramid alone.
 
     Args:
         frames: window length in samples.
         regions: names of the skin regions, in the order of the network's rows.
         fps: samples a second.
         normalise: preparation, see above.
+        dilations: of the four blocks of the decoder; all 1 as published.
         targets: biomarkers; an empty list leaves exactly the published network.
     """
 
@@ -159,34 +172,61 @@ class FPN1DMultitask(VitalsModule):
         regions: list[str] = list(REGIONS),
         fps: float = 30.0,
         normalise: Literal["pulse", "standard"] = "pulse",
+        dilations: list[int] = [1, 1, 1, 1],
         targets: list[str] = BIOMARKERS,
         **training: Any,
     ) -> None:
         super().__init__(
             input=Traces(frames, tuple(regions), min_frames=64, fps=fps),
-            signals={"ppg": Signal("value")},
-            width=64,
+            signals={"ppg": Signal("value"), **({"respiration": Signal("value")} if targets else {})},
+            width=WIDTH,
             targets=targets,
             **training,
         )
-        self.network = Network(len(regions))
-        self.pyramid = Pyramid() if targets else None
+        self.network = Network(len(regions), dilations)
+        self.pyramid = Pyramid(WIDTH + 3 * len(regions)) if targets else None
+        self.respiration = nn.Conv1d(WIDTH, 1, 9, padding=4) if targets else None
 
     def prepare(self, raw: Tensor) -> Tensor:
-        """(B, regions, 3, T) -> (B, T, regions * 4): each region's R, G, B and POS, scaled."""
+        """(B, regions, 3, T) -> (B, T, regions * 4): each region's R, G, B and POS, scaled.
+
+        With biomarkers (B, T, regions * 7): the pyramid's slow R, G, B of each region behind them.
+        """
         projected = pos(raw, self.input.fps).unsqueeze(2)
+        relative = raw / raw.mean(-1, keepdim=True).clamp_min(1e-6) - 1.0
+        slow = moving_mean(relative, int(2 * self.input.fps) | 1)
         if self.hparams["normalise"] == "standard":
             channels = torch.cat([_centred(raw), projected], dim=2)
             scaled = channels / _deviation(channels, (3,))
         else:
-            colours = raw / raw.mean(-1, keepdim=True).clamp_min(1e-6) - 1.0
-            colours = colours - _moving_mean(colours, int(2 * self.input.fps) | 1)
-            scaled = torch.cat([colours / _deviation(colours, (2, 3)), projected / _deviation(projected, (3,))], dim=2)
-        return rearrange(scaled, "b regions channels t -> b t (regions channels)")
+            fast = relative - slow
+            scaled = torch.cat([fast / _deviation(fast, (2, 3)), projected / _deviation(projected, (3,))], dim=2)
+        rows = rearrange(scaled, "b regions channels t -> b t (regions channels)")
+        if self.pyramid is None:
+            return rows
+        drift = rearrange(_centred(slow) / _deviation(slow, (2, 3)), "b regions colours t -> b t (regions colours)")
+        return torch.cat([rows, drift], dim=2)
+
+    def features(self, x: Tensor, stages: bool = False) -> Any:
+        """Features (B, 64, T), or (B, 128, T) with those of the pyramid behind them where there are biomarkers."""
+        published = 4 * len(self.hparams["regions"])
+        found = self.network.features(x[..., :published], stages)  # type: ignore[operator]
+        if self.pyramid is None:
+            return found
+        fine, maps = found if stages else (found, {})
+        slow = x[..., published:].transpose(1, 2).to(fine.dtype)
+        coarse = F.interpolate(self.pyramid(torch.cat([fine, slow], dim=1)), size=fine.shape[-1], mode="nearest")
+        both = torch.cat([fine, coarse], dim=1)
+        return (both, maps) if stages else both
+
+    def waveforms(self, features: Tensor) -> dict[str, Tensor]:
+        waves = {"ppg": self.network.readout(features[:, :WIDTH])}  # type: ignore[operator]
+        if self.respiration is not None:
+            waves["respiration"] = self.respiration(features[:, WIDTH:])[:, 0]
+        return waves
 
     def biomarker_features(self, features: Tensor) -> Tensor:
-        assert self.pyramid is not None
-        return self.pyramid(features)
+        return features[:, WIDTH:]
 
 
 def _centred(x: Tensor) -> Tensor:
@@ -195,11 +235,3 @@ def _centred(x: Tensor) -> Tensor:
 
 def _deviation(x: Tensor, dims: tuple[int, ...]) -> Tensor:
     return _centred(x).square().mean(dims, keepdim=True).sqrt().clamp_min(1e-6)
-
-
-def _moving_mean(x: Tensor, width: int) -> Tensor:
-    """Mean over `width` samples (odd) around each; at the ends, over those that there are."""
-    half = width // 2
-    # runtimes pool windows of this width sample by sample: sums by doubling are ten times faster
-    total, count = (moving_sum(F.pad(y, (half, half)), width) for y in (x, torch.ones_like(x[:1, :1, :1])))
-    return total / count

@@ -13,6 +13,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.signals.arrays import moving_sum
+
 Normalise = Literal["difference", "standard", "pulse", "none"]
 
 # where a window does not move at all, its deviation says nothing
@@ -56,19 +58,17 @@ def pulsation(raw: Tensor, fps: float) -> Tensor:
     such numbers, 8 bits of mantissa hold a pulse that they would lose of the colours themselves.
     """
     relative = raw / raw.mean(2, keepdim=True).clamp_min(1.0 / 255.0) - 1.0
-    fast = relative - moving_mean(relative.flatten(3), int(2 * fps) | 1).unflatten(3, raw.shape[3:])
+    fast = relative - moving_mean(relative.movedim(2, -1), int(2 * fps) | 1).movedim(-1, 2)
     size = fast.abs().mean((1, 2, 3, 4), keepdim=True).clamp_min(STILL)
     return (fast / size).clamp(-MOST, MOST)
 
 
 def moving_mean(x: Tensor, width: int) -> Tensor:
-    """Mean over `width` (odd) samples of time around each in (B, C, T, N); at the ends, over those that there are."""
-
-    def padded(y: Tensor) -> Tensor:
-        return F.avg_pool2d(y, (width, 1), stride=1, padding=(width // 2, 0))
-
-    # exporters of old opsets count the padding whatever they are told, so the count is divided out by hand
-    return padded(x) / padded(torch.ones_like(x[:1, :1, :, :1]))
+    """Mean over `width` samples (odd) around each in (..., T); at the ends, over those that there are."""
+    half = width // 2
+    # runtimes pool windows of this width sample by sample: sums by doubling are ten times faster
+    total, count = (moving_sum(F.pad(y, (half, half)), width) for y in (x, torch.ones_like(x[:1, :1, :1])))
+    return total / count
 
 
 def to_yuv(rgb: Tensor, dim: int = 1) -> Tensor:
