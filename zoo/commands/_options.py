@@ -95,6 +95,19 @@ def _named(path: Path, name: str, inherits: bool) -> frozenset[str] | None:
         if bases == ["VitalsModule"]:
             base = _named(PACKAGE / "module.py", "VitalsModule", inherits=False)
             return None if base is None else frozenset(found | (base - {"input", "signals", "width"}))
-        if len(bases) != 1 or bases[0] not in classes:
+        if len(bases) != 1:
             return None
         name = bases[0]
+        if name not in classes:
+            path = _file_of(name, tree)
+            shared = _named(path, name, inherits) if path is not None else None
+            return None if shared is None else frozenset(found | shared)
+
+
+def _file_of(name: str, tree: ast.Module) -> Path | None:
+    """The file of the zoo that a module imports a name from; None where another package's code would say it."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module and any(one.name == name for one in node.names):
+            top, *parts = node.module.split(".")
+            return PACKAGE.joinpath(*parts).with_suffix(".py") if top == PACKAGE.name else None
+    return None
