@@ -68,7 +68,10 @@ def make(name: str, work: Path, workers: int, trained: Path | None, real: list[s
     for entry in real:
         data, _, root = entry.partition("=")
         results += [score(card, data, str(Path(root).resolve()), protocol, work) for protocol in PROTOCOLS]
-    checkpoints.write_card(replace(checkpoints.read_card(card), results=results), card)
+    found = checkpoints.read_card(card)
+    if found.confidence:  # as a reader would type it
+        found.confidence["command"] = found.confidence["command"].replace(str(card), name)
+    checkpoints.write_card(replace(found, results=results), card)
 
 
 def recipes() -> dict[str, list[Path]]:
