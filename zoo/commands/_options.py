@@ -99,8 +99,8 @@ def _named(path: Path, name: str, inherits: bool) -> frozenset[str] | None:
             return None
         name = bases[0]
         if name not in classes:
-            path = _file_of(name, tree)
-            shared = _named(path, name, inherits) if path is not None else None
+            file = _file_of(name, tree)
+            shared = _named(file, name, inherits) if file is not None else None
             return None if shared is None else frozenset(found | shared)
 
 
