@@ -266,7 +266,7 @@ class VitalsDataModule(L.LightningDataModule):
 
     def _tests_everybody(self, source: Source) -> bool:
         if source.use == "test":
-            return self.test_people != "held_out" or source.name not in self.trained_on
+            return self.test_people != "held_out" or _trained_as(source) not in self.trained_on
         if self.test_people != "auto":
             return self.test_people == "all"
         model = getattr(self.trainer, "lightning_module", None)
