@@ -55,8 +55,7 @@ def make(name: str, work: Path, workers: int, trained: Path | None, real: list[s
     work.mkdir(parents=True, exist_ok=True)
     for folder in PEOPLE if trained is None else [key for key in PEOPLE if key != "people"]:
         zoo(["simulate", "--out", folder, *PEOPLE[folder], "--workers", str(workers)], work)
-    best = trained.resolve() if trained else train(name, work, workers)
-    module = checkpoints.load(str(best))
+    module = checkpoints.load(trained.resolve() if trained else train(name, work, workers))
     origin = f"python checkpoints/make.py {name}, on simulated people only{'; ' if note else ''}{note}"
     card = checkpoints.save(module, name, FOLDER, [], origin=origin).resolve()
     # other people than those of the training, a third of them without hope; clips take longer to draw
@@ -106,7 +105,7 @@ def write_onnx(card_path: Path) -> None:
 def score(card: Path, data: str, root: str, protocol: str, work: Path) -> dict[str, Any]:
     """One test run as a card keeps it: the command that a reader would type, and its figures."""
     simulated = root in PEOPLE
-    # a folder of that name trained, but not these people
+    # simulated people trained, but not these
     rest = ["--protocol", protocol, *(["--data.test_people", "all"] if simulated else [])]
     report = json.loads(zoo(["test", "--model", str(card), "--data", data, "--data.root", root, *rest, "--json"], work))
     shown = f"zoo test --model {card.stem} --data {data} --data.root {root if simulated else 'PATH'} {' '.join(rest)}"
