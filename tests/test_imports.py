@@ -61,6 +61,11 @@ def test_an_exported_file_is_read_without_scipy():
     )
 
 
+def test_a_worker_that_prepares_begins_without_scipy():
+    # every worker would pay for it, also where there is no label to find beats in
+    assert loaded("import zoo.commands.prepare", "[name for name in ('scipy', 'torch') if name in sys.modules]") == "[]"
+
+
 def test_a_wrong_setting_is_told_without_torch():
     arguments = ["fit", "--model", "fpn1d_multitask", "--model.lrr", "1"]
     assert loaded(f"from zoo.cli import main\nassert main({arguments!r}) == 2") == "[]"

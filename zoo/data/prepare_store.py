@@ -21,7 +21,6 @@ from zoo.data.engines import each
 from zoo.data.extract import stream
 from zoo.data.recording import Labels, Recording
 from zoo.data.store import Settings, Writer, facts_of, fault, file_name, open_folder, writing
-from zoo.data.synchronise import synchronise
 from zoo.errors import DataError, ZooError
 
 Engine = Literal["processes", "ray"]
@@ -145,6 +144,9 @@ def _make(recording: Recording, path: Path, settings: Settings) -> None:
 
 
 def _synchronised(writer: Writer, labels: Labels, facts: dict[str, Any]) -> Labels:
+    # scipy takes longer to load than all else: only where it is needed
+    from zoo.data.synchronise import synchronise
+
     times, found, colours = writer.frames()
     labels, lag = synchronise(times, colours, found, labels)
     facts |= {"lag": round(lag.seconds, 4), "lag_correlation": round(lag.correlation, 4)}

@@ -1,9 +1,11 @@
-"""Beats of a pulse waveform: systolic peaks, inter-beat intervals, and the mean rate that they give."""
+"""Beats of a pulse waveform: systolic peaks, inter-beat intervals, and the mean rate that they give.
+
+scipy is loaded when it is first needed: it takes most of the start of every process that prepares or loads data.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage, signal
 
 from zoo.errors import InputShapeError
 from zoo.signals.arrays import Array, back, check_band, check_wave, numpy_float64
@@ -32,6 +34,8 @@ def beat_times(wave: Array, fps: float, *, low: float = 0.5, high: float = 3.7) 
         (beats,) seconds from the first sample, increasing, float64; empty where no pulse is found (constant, NaN,
         fewer than two periods).
     """
+    from scipy import ndimage
+
     x = numpy_float64(check_wave(wave, fps))
     check_band(low, high, fps)
     if x.ndim != 1:
@@ -76,6 +80,8 @@ def intervals(beats: np.ndarray) -> np.ndarray:
     Returns:
         (n - 1,) seconds; NaN where an interval is below 0.6 or above 1.5 of the median of the eleven around it.
     """
+    from scipy import ndimage
+
     gaps = np.diff(np.asarray(beats, dtype=np.float64))
     if not len(gaps):
         return gaps
@@ -119,6 +125,8 @@ def _mean_rate(x: np.ndarray, fps: float, low: float, high: float) -> float:
 
 def _smooth(x: np.ndarray, fps: float) -> np.ndarray:
     """Butterworth 0.5-8 Hz: what the two averages were published with; slower sampling ends it below Nyquist."""
+    from scipy import signal
+
     top = 8.0 if fps > 18 else 0.45 * fps
     sections = signal.butter(2, [0.5, top], btype="bandpass", fs=fps, output="sos")
     return signal.sosfiltfilt(sections, x, padlen=min(len(x) - 1, int(2 * fps)))
@@ -126,6 +134,8 @@ def _smooth(x: np.ndarray, fps: float) -> np.ndarray:
 
 def _period(x: np.ndarray, fps: float, low: float, high: float) -> np.ndarray | None:
     """Samples a beat at each sample, by the spectrum of windows of 8 s; None where no window shows a pulse."""
+    from scipy import ndimage
+
     length = min(len(x), round(WINDOW_SECONDS * fps))
     starts = np.unique(np.append(np.arange(0, len(x) - length, max(length // 4, 1)), len(x) - length))
     frequencies, power = power_spectrum(x[starts[:, None] + np.arange(length)], fps)
