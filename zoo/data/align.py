@@ -6,6 +6,7 @@ chin at the bottom edge. Frame coordinates are continuous pixels: the first pixe
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -74,7 +75,8 @@ def sample(frame: Frame, transform: np.ndarray, sizes: Sequence[int]) -> list[np
     for plane, size in zip(frame.planes, sizes, strict=True):
         share = plane.shape[0] * plane.shape[1] / (frame.height * frame.width)
         factor = int(np.clip(round(np.sqrt(abs(a * d - b * c) * share) / size), 1, MAX_OVERSAMPLING))
-        square = _warp(plane, _onto(plane, frame, transform), (size * factor, size * factor))
+        side = (size * factor, size * factor)
+        square = _warp(plane, _indices(_onto(plane, frame, transform), side), side)
         sampled.append(cv2.resize(square, (size, size), interpolation=cv2.INTER_AREA) if factor > 1 else square)
     return sampled
 
@@ -88,22 +90,37 @@ def sample_exact(frame: Frame, transform: np.ndarray, sizes: Sequence[tuple[int,
     Args:
         sizes: (columns, rows), one for each plane.
     """
-    sampled = []
+    sampled: list[np.ndarray] = []
+    alike = None
     for plane, size in zip(frame.planes, sizes, strict=True):
-        onto = _onto(plane, frame, transform)
+        # once for both chroma planes
+        if (plane.shape[:2], size) != alike:
+            alike = plane.shape[:2], size
+            window, factor, onto = _covered(frame, transform, plane, size)
         # Only the part that is sampled is made floating point.
-        (a, b, x), (c, d, y) = onto.tolist()
-        x0, x1 = _span(x, a, b, plane.shape[1])
-        y0, y1 = _span(y, c, d, plane.shape[0])
-        onto[:, 2] -= (x0, y0)
-        part: np.ndarray = plane[y0:y1, x0:x1].astype(np.float32)
-        factor = round(np.hypot(a, c) / size[0])
-        if factor > 1 and min(part.shape[:2]) >= factor:
+        part: np.ndarray = plane[window].astype(np.float32)
+        if factor > 1:
             columns, rows = part.shape[1] // factor, part.shape[0] // factor
             part = cv2.resize(part[: rows * factor, : columns * factor], (columns, rows), interpolation=cv2.INTER_AREA)
-            onto /= factor
         sampled.append(_warp(part, onto, size))
     return sampled
+
+
+def _covered(
+    frame: Frame, transform: np.ndarray, plane: np.ndarray, size: tuple[int, int]
+) -> tuple[tuple[slice, slice], int, np.ndarray]:
+    """The part of a plane under the unit square, by what factor it is to be reduced, and the transform onto that."""
+    onto = _onto(plane, frame, transform)
+    (a, b, x), (c, d, y) = onto.tolist()
+    x0, x1 = _span(x, a, b, plane.shape[1])
+    y0, y1 = _span(y, c, d, plane.shape[0])
+    onto[:, 2] -= (x0, y0)
+    factor = round(math.hypot(a, c) / size[0])
+    if factor > 1 and min(y1 - y0, x1 - x0) >= factor:
+        onto /= factor
+    else:
+        factor = 1
+    return (slice(y0, y1), slice(x0, x1)), factor, _indices(onto, size)
 
 
 def _span(start: float, along: float, across: float, limit: int) -> tuple[int, int]:
@@ -118,9 +135,13 @@ def _onto(plane: np.ndarray, frame: Frame, transform: np.ndarray) -> np.ndarray:
     return transform * np.array([[plane.shape[1] / frame.width], [plane.shape[0] / frame.height]])
 
 
-def _warp(plane: np.ndarray, transform: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    # From the index of a sample to that of a pixel; both count from the middle of the first.
+def _indices(transform: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """From the index of a sample to that of a pixel; both count from the middle of the first."""
     onto = transform / (size[0], size[1], 1)
     onto[:, 2] += (onto[:, 0] + onto[:, 1]) / 2 - 0.5
+    return onto
+
+
+def _warp(plane: np.ndarray, onto: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     return cv2.warpAffine(plane, onto, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
