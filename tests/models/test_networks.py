@@ -111,6 +111,15 @@ def test_stages_leave_the_features_alone(name):
     )
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("phys")])
+def test_stages_lie_on_the_way_to_the_features(name):
+    """What `zoo explain --stage` weighs a map by."""
+    module = build(name)
+    features, maps = module.features(module.prepare(colours(module)), stages=True)
+    for gradient in torch.autograd.grad(features.square().sum(), list(maps.values())):
+        assert gradient.abs().max() > 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_biomarkers_hang_on_the_features_and_leave_the_waveform_alone(name):
     alone = build(name)

@@ -32,8 +32,8 @@ class Network(nn.Module):
         self.out = nn.Linear(64 * (size // 4) ** 2, 1)
 
     def features(self, x: Tensor, stages: bool = False) -> Any:
-        """Features (B, 64 * (H / 4) * (W / 4), T), the flat last map; with `stages` also the maps `mid` and `last`
-        (B, T, C, h, w)."""
+        """Features (B, (H / 4) * (W / 4) * 64, T), the flat last map, channels last; with `stages` also the maps `mid`
+        and `last` (B, T, C, h, w)."""
         frames, batch = frames_last(x), x.shape[0]
         maps: dict[str, Tensor] = {}
         flat = self._encode(frames, maps) if stages else in_pieces(self._encode, 32, frames)
@@ -47,11 +47,13 @@ class Network(nn.Module):
             x = F.avg_pool2d(torch.tanh_(convolution(x)), 2)
             if maps is not None:
                 maps[name] = x
-        return x.flatten(1)
+        # as the map lies in memory: no copy
+        return rearrange(x, "n c h w -> n (h w c)")
 
     def readout(self, features: Tensor) -> Tensor:
         """Waveform (B, T) from the flat features."""
-        return self.out(features.transpose(1, 2))[..., 0]
+        weight = rearrange(self.out.weight, "one (c space) -> one (space c)", c=64)
+        return F.linear(features.transpose(1, 2), weight, self.out.bias)[..., 0]
 
     def forward(self, x: Tensor) -> Tensor:
         return self.readout(self.features(x))
@@ -78,4 +80,4 @@ class CANStudent(CAN):
 
     def biomarker_features(self, features: Tensor) -> Tensor:
         """(B, 64, T): the last map's mean over the face."""
-        return rearrange(features, "b (c space) t -> b c space t", c=64).mean(2)
+        return rearrange(features, "b (space c) t -> b c space t", c=64).mean(2)

@@ -98,13 +98,20 @@ class ConvNorm(nn.Module):
         weight, bias = self.kernel(), self.conv.bias
         # exporters and runtimes fold by themselves, and quantise plain weights only
         if self.training or not eager():
-            y = self._convolve(x, weight, bias)
-            single = isinstance(self.conv, nn.Conv3d) and y.ndim == 4
-            return self.norm(y.unsqueeze(2)).squeeze(2) if single else self.norm(y)
+            return self._normalise(self._convolve(x, weight, bias))
         scale = self.norm.weight / (self.norm.running_var + self.norm.eps).sqrt()
         shift = self.norm.bias - self.norm.running_mean * scale
         weight = weight * scale.reshape(-1, *[1] * (weight.ndim - 1))
         return self._convolve(x, weight, shift if bias is None else shift + bias * scale)
+
+    def _normalise(self, y: Tensor) -> Tensor:
+        norm = self.norm
+        if y.ndim == 5 or isinstance(norm, nn.BatchNorm2d):
+            return norm(y)
+        if self.training:
+            return norm(y.unsqueeze(2)).squeeze(2)
+        # without the axis, which would keep runtimes from folding it into the convolution
+        return F.batch_norm(y, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
 
     def _convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         conv = self.conv
