@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from zoo.export.metadata import KEY
 from zoo.export.onnx import export_onnx
 from zoo.export.runtime import OnnxRunner
 from zoo.models.fpn1d_multitask import FPN1DMultitask
+from zoo.models.ica import ICA
 from zoo.models.pos import POS
 from zoo.signals.calibrator import default
 from zoo.spec import Signal, Target
@@ -100,6 +102,16 @@ def test_a_graph_that_computes_something_else_is_not_written(tmp_path, monkeypat
     monkeypatch.setattr(module, "waveforms", lambda features: {"ppg": readout(features) * next(factors)})
     with pytest.raises(CheckpointError, match="differs from torch"):
         export_onnx(module, tmp_path / "wrong.onnx", "pos", "nano")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_onnx_says_why_in_one_sentence(tmp_path):
+    with pytest.raises(CheckpointError) as error:
+        export_onnx(ICA(frames=128).eval(), tmp_path / "ica.onnx", "ica")
+    assert re.fullmatch(
+        r"ICA cannot be exported to ONNX \(RuntimeError: [^\n:()]+\(\)[^\n:()]+\): run it by its name\.",
+        str(error.value),
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -129,7 +129,8 @@ def write_source(module: VitalsModule, folder: Path) -> Source:
         ZooError: the model cannot be exported.
     """
     path = folder / "tapped.onnx"
-    return Source(path, *_write(module.eval(), path, "modern", tapped=True))
+    free, notes, _ = _write(module.eval(), path, "modern", tapped=True)
+    return Source(path, free, notes)
 
 
 def export_lowered(
@@ -194,9 +195,7 @@ def export_onnx(module: VitalsModule, path: Path, name: str, profile: Profile = 
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".onnx")
     os.close(handle)
     try:
-        free, notes = _write(module, Path(temporary), profile)
-        _describe(Path(temporary), replace(exported, free=free))
-        parity = _parity(module, Path(temporary), free)
+        free, notes, parity = _write(module, Path(temporary), profile)
         if not parity <= LARGEST_ERROR:
             raise CheckpointError(
                 f"The exported {name} differs from torch by {parity:.1e} (at most {LARGEST_ERROR:.0e}): "
@@ -212,23 +211,22 @@ def export_onnx(module: VitalsModule, path: Path, name: str, profile: Profile = 
 
 def _write(
     module: VitalsModule, path: Path, profile: str, tapped: bool = False
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Export with as many free axes as go; returns them, and why the others are fixed."""
+) -> tuple[tuple[str, ...], tuple[str, ...], float]:
+    """Export with as many free axes as go; returns them, why the others are fixed, and the parity over all shapes."""
     if profile == "nano":
         _trace(module, path)
-        return (), ("nano files have a fixed shape",)
+        return (), ("nano files have a fixed shape",), _parity(module, path, ())
     notes: list[str] = []
     for free in (("batch", "frames"), ("batch",), ()):
         try:
             _dynamo(module, path, free, tapped)
-            _parity(module, path, free, tapped)
-            return free, tuple(notes)
+            return free, tuple(notes), _parity(module, path, free, tapped)
         except ZooError:
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {_plain(first_line(error))}"
-            notes.append(f"not with free {' and '.join(free) or 'axes at all'} ({reason})")
-    raise CheckpointError(f"{type(module).__name__} cannot be exported to ONNX: {notes[-1]}.")
+            reason = _reason(error)
+            notes.append(f"not with free {' and '.join(free)} ({reason})")
+    raise CheckpointError(f"{type(module).__name__} cannot be exported to ONNX ({reason}): run it by its name.")
 
 
 def _dynamo(module: VitalsModule, path: Path, free: tuple[str, ...], tapped: bool) -> None:
@@ -272,8 +270,7 @@ def _trace(module: VitalsModule, path: Path) -> None:
             )
     except Exception as error:
         raise CheckpointError(
-            f"{type(module).__name__} has no opset-13 form ({type(error).__name__}: {_plain(first_line(error))}): "
-            "use profile modern."
+            f"{type(module).__name__} has no opset-13 form ({_reason(error)}): use profile modern."
         ) from error
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_path)
@@ -333,9 +330,13 @@ def error(model: nn.Module, run: Any, raw: Tensor) -> float:
     return worst if np.isfinite(worst) else float("inf")
 
 
-def _plain(line: str) -> str:
-    """An exporter's first line without its terminal colours."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", line)[:200]
+def _reason(error: BaseException) -> str:
+    """What stopped an exporter, in one line: its own message is advice to its makers, the cause lies behind it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    # without terminal colours
+    line = re.sub(r"\x1b\[[0-9;]*m", "", first_line(error))[:200]
+    return f"{type(error).__name__}: {line.rstrip('.: ')}"
 
 
 @contextmanager
