@@ -21,6 +21,9 @@ _MARGIN = 3.0  # seconds simulated on either side of a window
 def pulse_wave(person: Person, heart_rate: float, systolic: float, exertion: float) -> np.ndarray:
     """One beat of the facial volume pulse: three Gaussians (systolic, late-systolic reflection, dicrotic wave).
 
+    The dicrotic wave stays small enough that the second harmonic is hardly ever as strong as the first (half as strong
+    in the median person, as on contact sensors): a spectrum could not tell such a pulse from one of twice the rate.
+
     Args:
         person: gives age, stiffness, height and the personal deviations.
         heart_rate: 1/min; the parts keep their place in time (scaled by the root of the interval), not in phase.
@@ -34,12 +37,12 @@ def pulse_wave(person: Person, heart_rate: float, systolic: float, exertion: flo
     scale = np.sqrt(interval / 0.85)
     peak = 0.150 + 0.0006 * (person.age - 45) + 0.014 * person.upstroke
     gap = float(np.clip(person.height / person.stiffness * np.exp(0.07 * person.timing), 0.14, 0.45))
-    late = 0.18 + 0.006 * (person.age - 45) + 0.004 * (systolic - 120) + 0.12 * person.augmentation
-    dicrotic = (0.42 - 0.003 * (person.age - 45) + 0.09 * person.reflection) * (1.0 - 0.45 * exertion)
+    late = 0.36 + 0.005 * (person.age - 45) + 0.0035 * (systolic - 120) + 0.09 * person.augmentation
+    dicrotic = (0.28 - 0.002 * (person.age - 45) + 0.06 * person.reflection) * (1.0 - 0.45 * exertion)
     width = 0.058 + 0.0003 * (person.age - 45) + 0.00012 * (systolic - 120) + 0.005 * person.breadth
     centre = np.array([peak, peak + 0.42 * gap, peak + gap]) * scale / interval
-    spread = np.array([width, 0.065, 0.105]) * scale / interval
-    height = np.array([1.0, np.clip(late, 0.02, 0.9), np.clip(dicrotic, 0.05, 0.9)])
+    spread = np.array([width, 0.085, 0.1]) * scale / interval
+    height = np.array([1.0, np.clip(late, 0.2, 0.9), np.clip(dicrotic, 0.05, 0.45)])
     phase = np.arange(_TEMPLATE) / _TEMPLATE
     # Neighbouring beats overlap: the sum over them keeps the wave periodic.
     distance = phase[:, None, None] - centre[:, None] - np.array([-1.0, 0.0, 1.0])
