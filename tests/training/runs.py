@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import pytest
-
-from zoo.cli import main
-
-needs_fork = pytest.mark.skipif(sys.platform == "win32", reason="needs fork and kill -9")
 # a network of a few thousand numbers on traces, no validation before the first step
 TRACES = [
     *("fit", "--model", "fpn1d_multitask", "--model.frames", "128", "--model.targets", "[age]"),
@@ -22,29 +16,20 @@ TRACES = [
 ]
 
 
-def start(arguments: Sequence[str]) -> int:
-    """`zoo` in a process of its own, which is forked: nothing is imported anew. Its number."""
-    child = os.fork()
-    if child:
-        return child
-    silent = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silent, 1)
-    os.dup2(silent, 2)
-    code = 1
-    try:
-        code = main(list(arguments))
-    finally:
-        os._exit(code)
+def start(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """`zoo` in a process of its own, which inherits neither locks nor threads; what it says goes to `log`."""
+    with log.open("wb") as file:
+        return subprocess.Popen([sys.executable, "-m", "zoo", *arguments], stdout=file, stderr=subprocess.STDOUT)
 
 
-def kill_when(child: int, done: Callable[[], bool]) -> bool:
+def kill_when(child: subprocess.Popen[bytes], done: Callable[[], bool]) -> bool:
     """Kill -9 as soon as something is so; whether the process was still running."""
     while not done():
-        if os.waitpid(child, os.WNOHANG)[0]:
+        if child.poll() is not None:
             return False
         time.sleep(0.005)
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    child.kill()
+    child.wait()
     return True
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.datasets.test_mcd_rppg import VIEWS, index, row
-from tests.training.runs import TRACES, kill_when, needs_fork, only, start
+from tests.training.runs import TRACES, kill_when, only, start
 from zoo.cli import main
 from zoo.data.module import VitalsDataModule
 from zoo.data.splits import PartOf
@@ -79,7 +79,6 @@ def test_the_summary_is_the_mean_over_folds_and_an_interval_over_people(tmp_path
     assert json.loads((tmp_path / "cv.json").read_text())["folds"][2]["scores"]["heart_rate_mae"] == 3.0
 
 
-@needs_fork
 def test_a_cross_validation_that_is_killed_keeps_what_is_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -95,7 +94,9 @@ def test_a_cross_validation_that_is_killed_keeps_what_is_finished(
     ]
     words += ["--cv", "3"]
     folder = "runs/fpn1d_multitask/*_cv_3"
-    assert kill_when(start(words), lambda: bool(list(Path().glob(f"{folder}/fold_1/checkpoints/last.ckpt"))))
+    log = tmp_path / "log"
+    child = start(words, log)
+    assert kill_when(child, lambda: any(Path().glob(f"{folder}/fold_1/checkpoints/last.ckpt"))), log.read_text()
     before = only(Path(), f"{folder}/fold_0/test.json").stat().st_mtime_ns
     assert main(["fit", "--model", "fpn1d_multitask", "--cv", "3", "--ckpt-path", "auto", "--json"]) == 0
     out, err = capsys.readouterr()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.runs import kill_when, needs_fork, only, start
+from tests.training.runs import kill_when, only, start
 from zoo.cli import main
 
 STEPS = 9
@@ -84,10 +84,10 @@ def compare(folder: Path, undisturbed: Path) -> None:
     assert (folder / "test.csv").read_bytes() == (undisturbed / "test.csv").read_bytes()
 
 
-@needs_fork
 def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: Path, tmp_path: Path) -> None:
-    child = start(words(tmp_path, "--data.workers", "0"))
-    assert kill_when(child, lambda: any(tmp_path.rglob("last.ckpt")))
+    log = tmp_path / "log"
+    child = start(words(tmp_path, "--data.workers", "0"), log)
+    assert kill_when(child, lambda: any(tmp_path.rglob("last.ckpt"))), log.read_text()
     (last,) = tmp_path.rglob("last.ckpt")
     assert torch.load(last, weights_only=True)["global_step"] == 3
     folder = fit(tmp_path, "--ckpt_path", "last")
@@ -96,14 +96,15 @@ def test_killed_and_resumed_is_as_if_undisturbed(undisturbed: Path, tmp_path: Pa
 
 
 @pytest.mark.full
-@needs_fork
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_killed_several_times_at_random(undisturbed: Path, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     arguments = ["--data.workers", "2", "--ckpt_path", "auto"]
     for _ in range(3):
-        end = time.monotonic() + draw.uniform(1.0, 6.0)
-        if not kill_when(start(words(tmp_path, *arguments)), lambda end=end: time.monotonic() > end):
+        child = start(words(tmp_path, *arguments), tmp_path / "log")
+        end = time.monotonic() + draw.uniform(4.0, 12.0)
+        if not kill_when(child, lambda end=end: time.monotonic() > end):
+            assert child.returncode == 0, (tmp_path / "log").read_text()
             break
     else:
         fit(tmp_path, *arguments)
