@@ -29,7 +29,7 @@ from zoo.data.synthetic.windows import targets
 from zoo.errors import DataError, UsageError
 from zoo.spec import TARGETS
 
-VERSION = 3  # counted up when the same settings give other videos
+VERSION = 4  # counted up when the same settings give other videos
 SETTINGS_FILE = "simulation.json"
 LABEL_RATE = 60.0  # Hz of the label tables
 # Branches of the seed tree; the first is that of `SyntheticWindows`, so that a number is the same person in both.
