@@ -17,21 +17,29 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from zoo import checkpoints
+from zoo.module import VitalsModule
 from zoo.spec import Clip
 
 FOLDER = Path(__file__).parent
-# people that train, and two kinds whom nobody was trained or chosen on: readable videos, and all that can be drawn
+# people that train, one half in readable videos, and two kinds whom nobody was trained or chosen on: readable videos,
+# and all that can be drawn
 PEOPLE: dict[str, list[str]] = {
-    "people": ["--people", "230", "--seconds", "25.5", "--seed", "0"],
+    "people/clear": ["--people", "80", "--seconds", "25.5", "--seed", "0", "--hard", "0.4", "--crf", "20"],
+    "people/drawn": ["--people", "80", "--seconds", "25.5", "--seed", "0", "--first-person", "80"],
     "unseen": ["--people", "32", "--seed", "1", "--hard", "0.4", "--crf", "20"],
     "unseen_hard": ["--people", "32", "--seed", "2"],
 }
+UNSEEN = ("unseen", "unseen_hard")
 PROTOCOLS = ("zoo", "spectral")
+SECONDS = 20.0
 KEPT = ("heart_rate", "respiration_rate", "ppg", "ibi")
 
 
@@ -53,9 +61,9 @@ def main() -> None:
 def make(name: str, work: Path, workers: int, trained: Path | None, real: list[str], note: str) -> None:
     """Simulate, train, calibrate and test; weights and card are written."""
     work.mkdir(parents=True, exist_ok=True)
-    for folder in PEOPLE if trained is None else [key for key in PEOPLE if key != "people"]:
-        zoo(["simulate", "--out", folder, *PEOPLE[folder], "--workers", str(workers)], work)
-    module = checkpoints.load(trained.resolve() if trained else train(name, work, workers))
+    simulate([*([] if trained else roots(name)), *UNSEEN], work, workers)
+    module = long(checkpoints.load(trained.resolve() if trained else train(name, work, workers)))
+    module.trained_on = ["synthetic"]
     origin = f"python checkpoints/make.py {name}, on simulated people only{'; ' if note else ''}{note}"
     card = checkpoints.save(module, name, FOLDER, [], origin=origin).resolve()
     # other people than those of the training, a third of them without hope; clips take longer to draw
@@ -63,7 +71,7 @@ def make(name: str, work: Path, workers: int, trained: Path | None, real: list[s
     zoo(
         ["calibrate", "--model", str(card), "--data", "synthetic", "--data.options", options, "--data.seed", "11"], work
     )
-    results = [score(card, "folder", folder, "zoo", work) for folder in ("unseen", "unseen_hard")]
+    results = [score(card, "folder", folder, "zoo", work) for folder in UNSEEN]
     for entry in real:
         data, _, root = entry.partition("=")
         results += [score(card, data, str(Path(root).resolve()), protocol, work) for protocol in PROTOCOLS]
@@ -79,6 +87,31 @@ def recipes() -> dict[str, list[Path]]:
     for path in sorted((FOLDER / "recipes").resolve().glob("*.yaml"), key=lambda path: len(path.name)):
         found.setdefault(path.name.partition(".")[0], []).append(path)
     return found
+
+
+def roots(name: str) -> list[str]:
+    """The folders of simulated people that the recipes of a checkpoint read."""
+    return [
+        str(data["root"]) for path in recipes()[name] if (data := yaml.safe_load(path.read_text())["data"]).get("root")
+    ]
+
+
+def simulate(folders: Sequence[str], work: Path, workers: int) -> None:
+    """Make the people of these folders, and of those in them."""
+    for folder, settings in PEOPLE.items():
+        if Path(folder).parts[0] in folders:
+            zoo(["simulate", "--out", folder, *settings, "--workers", str(workers)], work)
+
+
+def long(module: VitalsModule) -> VitalsModule:
+    """A clip model that takes any length, for the windows of 20 s by which it is tested: no seam within one."""
+    if not isinstance(module.input, Clip):
+        return module
+    frames = round(SECONDS * module.input.fps)
+    found = type(module)(**{**module.hparams, "frames": frames})
+    found.load_state_dict(module.state_dict())
+    found.statistics = module.statistics
+    return found.eval()
 
 
 def train(name: str, work: Path, workers: int) -> Path:
@@ -104,7 +137,7 @@ def write_onnx(card_path: Path) -> None:
 
 def score(card: Path, data: str, root: str, protocol: str, work: Path) -> dict[str, Any]:
     """One test run as a card keeps it: the command that a reader would type, and its figures."""
-    simulated = root in PEOPLE
+    simulated = root in UNSEEN
     # simulated people trained, but not these
     rest = ["--protocol", protocol, *(["--data.test_people", "all"] if simulated else [])]
     report = json.loads(zoo(["test", "--model", str(card), "--data", data, "--data.root", root, *rest, "--json"], work))
