@@ -63,7 +63,7 @@ def draw_ranking(ranking: Ranking, what: str) -> bytes:
     def fill(figure: Figure) -> None:
         figure.text(0.035, 0.945, f"Skin regions by pulse: {what}", fontsize=16, fontweight="bold")
         windows = max(score.windows for score in ranking.scores)
-        facts = f"{len(ranking.truth)} videos   ·   {windows} windows of 20 s"
+        facts = f"{_counted(len(ranking.truth), 'video')}   ·   {_counted(windows, 'window')} of 20 s"
         figure.text(0.975, 0.945, facts, fontsize=10.5, color=SOFT, ha="right")
         axes = figure.add_axes(FACE)
         _canonical(axes)
@@ -72,9 +72,16 @@ def draw_ranking(ranking: Ranking, what: str) -> bytes:
         _scale(figure, "lowest", "highest")
         shown = {score.region: score.snr for score in ranking.scores if np.isfinite(score.snr)}
         best = dict(list(shown.items())[:BARS])
-        _bars(figure.add_axes((0.66, 0.1, 0.315, 0.77)), best, "dB", {})
+        axes = figure.add_axes((0.66, 0.1, 0.315, 0.77))
+        _bars(axes, best, "dB", {})
+        if len(best) < len(shown):
+            axes.set_title(f"The best {len(best)} of {len(shown)} regions, dB")
 
     return _png(fill)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _png(fill: Callable[[Figure], None]) -> bytes:
