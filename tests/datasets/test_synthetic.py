@@ -29,6 +29,13 @@ def test_default_sizes(split: str) -> None:
     assert len(windows(INPUT, split)) == DEFAULT_PEOPLE[split]
 
 
+def test_people_by_split() -> None:
+    sizes = {split: len(windows(INPUT, split, people={"train": 9, "test": 5})) for split in SPLITS}
+    assert sizes == {"train": 9, "val": DEFAULT_PEOPLE["val"], "test": 5}
+    with pytest.raises(UsageError, match="no 'dev'"):
+        windows(INPUT, "val", people={"dev": 3})
+
+
 def test_the_train_split_is_the_same_however_many_people() -> None:
     few, many = (windows(INPUT, "train", people=people)[4] for people in (5, 500))
     assert np.array_equal(few["input"], many["input"])

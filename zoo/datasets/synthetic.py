@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from zoo.data.recording import DatasetInfo
@@ -31,7 +32,7 @@ def windows(
     input: Input,
     split: Split,
     *,
-    people: int | None = None,
+    people: int | Mapping[str, int] | None = None,
     windows_per_person: int = 1,
     seed: int = 0,
     hard: float = 1.0,
@@ -42,7 +43,7 @@ def windows(
     Args:
         input: what the model eats.
         split: `train`, `val` or `test`.
-        people: how many; by default 4000, 128, 256.
+        people: how many, in every split or by split ({"train": 60000}); by default 4000, 128, 256.
         windows_per_person: separate recordings of each.
         seed: of the population.
         hard: 0 (nearly raw video, still people) to 1 (up to hard compression, talking and moving).
@@ -53,7 +54,10 @@ def windows(
     """
     if split not in SPLITS:
         raise UsageError(f"There is no split '{split}'; choose one of {', '.join(SPLITS)}.")
-    count = DEFAULT_PEOPLE[split] if people is None else people
+    if isinstance(people, Mapping) and (unknown := set(people) - set(SPLITS)):
+        raise UsageError(f"people by split: no '{sorted(unknown)[0]}'; choose of {', '.join(SPLITS)}.")
+    wanted = people.get(split) if isinstance(people, Mapping) else people
+    count = DEFAULT_PEOPLE[split] if wanted is None else wanted
     if count > _PEOPLE_PER_SPLIT:
         raise UsageError(f"A split holds at most {_PEOPLE_PER_SPLIT} simulated people; {count} were asked for.")
     first = SPLITS[split] * _PEOPLE_PER_SPLIT
