@@ -40,7 +40,7 @@ _PEERS = (
     _Peer("TS-CAN, 180x72x72", "tscan", _LARGE, 2_228_643, 40.87, {"torch": 363.0, "onnx": 231.0}),
     _Peer("EfficientPhys, 180x72x72", "efficientphys", _LARGE, 2_163_081, 20.65,
           {"torch": 226.0, "onnx": 178.0, "openvino-bf16": 83.0}),
-    _Peer("PhysNet, 128x72x72", "physnet", {}, 768_577, 17.62,
+    _Peer("PhysNet, 128x72x72", "physnet", {"frames": 128, "size": 72}, 768_577, 17.62,
           {"torch": 126.0, "onnx": 107.0, "openvino-bf16": 10.4}),
     _Peer("PhysFormer, 160x128x128", "physformer", {}, 7_380_865, 51.46,
           {"torch": 469.0, "onnx": 243.0, "openvino-bf16": 60.0}),
