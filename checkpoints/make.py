@@ -91,9 +91,8 @@ def recipes() -> dict[str, list[Path]]:
 
 def roots(name: str) -> list[str]:
     """The folders of simulated people that the recipes of a checkpoint read."""
-    return [
-        str(data["root"]) for path in recipes()[name] if (data := yaml.safe_load(path.read_text())["data"]).get("root")
-    ]
+    data = [yaml.safe_load(path.read_text())["data"] for path in recipes()[name]]
+    return [one["root"] for one in data if "root" in one]
 
 
 def simulate(folders: Sequence[str], work: Path, workers: int) -> None:

@@ -54,9 +54,10 @@ def windows(
     """
     if split not in SPLITS:
         raise UsageError(f"There is no split '{split}'; choose one of {', '.join(SPLITS)}.")
-    if isinstance(people, Mapping) and (unknown := set(people) - set(SPLITS)):
+    by_split = people if isinstance(people, Mapping) else {split: people}
+    if unknown := set(by_split) - set(SPLITS):
         raise UsageError(f"people by split: no '{sorted(unknown)[0]}'; choose of {', '.join(SPLITS)}.")
-    wanted = people.get(split) if isinstance(people, Mapping) else people
+    wanted = by_split.get(split)
     count = DEFAULT_PEOPLE[split] if wanted is None else wanted
     if count > _PEOPLE_PER_SPLIT:
         raise UsageError(f"A split holds at most {_PEOPLE_PER_SPLIT} simulated people; {count} were asked for.")
