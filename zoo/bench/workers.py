@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,21 +26,46 @@ MOST_LANES = 8
 Job = dict[str, Any]
 
 
+class Running:
+    """Fresh processes under way. An interrupt meets the main thread alone: it ends those that other threads wait for.
+
+    A process has a session of its own, so that whatever it started ends with it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[str]] = set()
+        self._ended = False
+
+    def run(self, job: Job, limit_s: float) -> dict[str, Any]:
+        """Do a job of `zoo.bench.worker`; a crash is a result."""
+        with self._lock:
+            if self._ended:
+                return _INTERRUPTED
+            born = time.time()
+            process = _start(_worker(), job["threads"], subprocess.PIPE)
+            self._processes.add(process)
+        try:
+            answer, said = process.communicate(json.dumps({**job, "born": born}), limit_s)
+        except subprocess.TimeoutExpired:
+            return _late(limit_s)
+        finally:
+            _kill(process)
+            with self._lock:
+                self._processes.discard(process)
+        return _INTERRUPTED if self._ended else _result(answer, process.returncode, said)
+
+    def end(self) -> None:
+        """Kill what runs, and start nothing more."""
+        with self._lock:
+            self._ended = True
+            for process in self._processes:
+                _signal(process)
+
+
 def run_job(job: Job, limit_s: float) -> dict[str, Any]:
     """Do a job of `zoo.bench.worker` in a fresh process; a crash is a result."""
-    try:
-        done = subprocess.run(
-            _worker(),
-            input=json.dumps({**job, "born": time.time()}),
-            capture_output=True,
-            text=True,
-            env=_environ(job["threads"]),
-            timeout=limit_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _late(limit_s)
-    return _result(done.stdout, done.returncode, done.stderr)
+    return Running().run(job, limit_s)
 
 
 def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
@@ -55,19 +81,20 @@ def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = 
     """
     if not jobs:
         return []
-    threads = jobs[0]["threads"]
-    lanes = min(max((os.cpu_count() or 1) // threads, 1), len(jobs), MOST_LANES)
+    threads, lanes = jobs[0]["threads"], lanes_for(jobs)
     # CUDA does not survive a fork
-    forks = FORKS and len(jobs) > lanes and not any(job.get("device", "cpu").startswith("cuda") for job in jobs)
+    forks = FORKS and len(jobs) > lanes and not _on_card(jobs)
     with contextlib.ExitStack() as stack:
+        running = Running()
+        stack.callback(running.end)
         idle: SimpleQueue[Warm | None] = SimpleQueue()
         for _ in range(lanes):
-            idle.put(stack.enter_context(Warm(threads)) if forks else None)
+            idle.put(stack.enter_context(Warm(threads, running)) if forks else None)
 
         def work(job: Job) -> dict[str, Any]:
             warm = idle.get()
             try:
-                return warm.run(job, limit_s) if warm else run_job(job, limit_s)
+                return (warm or running).run(job, limit_s)
             finally:
                 idle.put(warm)
                 each()
@@ -76,8 +103,15 @@ def run_untimed(jobs: Sequence[Job], limit_s: float, each: Callable[[], None] = 
         try:
             return list(pool.map(work, jobs))
         finally:
-            # after Ctrl-C the warm processes are ended first, so that no lane waits for its job
+            # after Ctrl-C the processes are ended next: no lane waits for its job, nor Python for the lane as it exits
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def lanes_for(jobs: Sequence[Job]) -> int:
+    """How many jobs run at once: by the cores, and one on a card, whose memory they would share."""
+    if _on_card(jobs):
+        return 1
+    return min(max((os.cpu_count() or 1) // jobs[0]["threads"], 1), len(jobs), MOST_LANES)
 
 
 class Warm:
@@ -85,31 +119,20 @@ class Warm:
 
     Args:
         threads: processor threads that a job may use.
+        running: does a job where this process is gone.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, running: Running | None = None) -> None:
         self._closed = False
-        self._process = subprocess.Popen(
-            _worker("--warm"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=_environ(threads),
-            start_new_session=True,
-        )
+        self._running = running or Running()
+        self._process = _start(_worker("--warm"), threads, subprocess.DEVNULL)
 
     def __enter__(self) -> Warm:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._closed = True
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
+        _kill(self._process)
 
     def run(self, job: Job, limit_s: float) -> dict[str, Any]:
         """Do one job; one at a time."""
@@ -124,10 +147,10 @@ class Warm:
             except (BrokenPipeError, ValueError):
                 code = ""
             if self._closed:
-                return {"state": "failed", "reason": "interrupted"}
+                return _INTERRUPTED
             if not code:
                 # the warm process itself could not start here, or is gone: nothing is lost but its speed
-                return run_job(job, limit_s)
+                return self._running.run(job, limit_s)
             if int(code) == -signal.SIGALRM:
                 return _late(limit_s)
             return _result(_text(answer), int(code), _text(said))
@@ -157,6 +180,43 @@ def serve() -> None:
         print(os.waitstatus_to_exitcode(status), flush=True)
 
 
+def _on_card(jobs: Sequence[Job]) -> bool:
+    return any(job.get("device", "cpu").startswith("cuda") for job in jobs)
+
+
+def _start(command: list[str], threads: int, stderr: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+        env=_environ(threads),
+        start_new_session=True,
+    )
+
+
+def _signal(process: subprocess.Popen[str]) -> None:
+    """Kill a process with all that it started, unless it has ended by itself."""
+    if process.poll() is not None:
+        return
+    with contextlib.suppress(OSError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """The same, and wait until it is gone; its pipes are closed."""
+    _signal(process)
+    process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
+
+
 def _worker(*options: str) -> list[str]:
     return [sys.executable, "-W", "ignore", "-m", "zoo.bench.worker", *options]
 
@@ -164,6 +224,9 @@ def _worker(*options: str) -> list[str]:
 def _environ(threads: int) -> dict[str, str]:
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     return {**os.environ, **dict.fromkeys(names, str(threads))}
+
+
+_INTERRUPTED = {"state": "failed", "reason": "interrupted"}
 
 
 def _text(path: Path) -> str:
