@@ -6,9 +6,10 @@ import time
 import pytest
 import torch
 
-from zoo.bench import noise
-from zoo.bench.energy import nvml, rapl
+from zoo.bench import noise, timing
+from zoo.bench.energy import nvml, of_a_call, rapl
 from zoo.bench.rows import noise as noise_of
+from zoo.bench.runtimes import Opened
 
 
 def test_pinning_binds_this_process_alone_to_cores():
@@ -39,7 +40,16 @@ def test_noisy_rows_say_so():
     quiet = noise_of([0.01, None], [[1.0], [1.02]])
     assert quiet["doubts"] == []
     loud = noise_of([0.3, 0.3], [[1.0], [1.5]])
-    assert loud["doubts"] == ["others took 30 % of the cores", "processes differ by 50 %"]
+    assert loud["doubts"][:2] == ["others took 30 % of the cores", "processes differ by 50 %"]
+
+
+def test_a_wide_interval_says_what_narrows_it():
+    # two processes: t is 12.7, so that 4.5 % between them are ±28 % around their middle
+    (doubt,) = noise_of([0.0, 0.0], [[1.0], [1.045]])["doubts"]
+    assert doubt.startswith("p50 is known to ±28 % only from 2 processes: more --processes or a quieter machine")
+    assert noise_of([0.0] * 5, [[1.0], [1.045], [1.0], [1.045], [1.02]])["doubts"] == []
+    # a single call has no interval at all, which the report says by itself
+    assert noise_of([None], [[1.0]])["doubts"] == []
 
 
 def test_energy_counters_add_up_and_unwrap(tmp_path):
@@ -54,6 +64,37 @@ def test_energy_counters_add_up_and_unwrap(tmp_path):
     (tmp_path / "intel-rapl:1" / "energy_uj").write_text("70\n")
     assert read() == pytest.approx(220e-6)
     assert rapl(tmp_path / "none") is None
+
+
+def test_energy_is_that_of_the_warm_calls_alone():
+    counted = {"joules": 1000.0, "calls": 0}
+
+    def call():
+        counted["calls"] += 1
+        # queued work is paid when the device is waited for
+        counted["due"] = 0.5
+
+    def synchronise():
+        counted["joules"] += counted.pop("due", 0.0)
+
+    call()
+    assert of_a_call(lambda: counted["joules"], call, synchronise, seconds=0, fewest=20) == pytest.approx(0.5)
+    assert counted["calls"] == 21
+    assert of_a_call(lambda: counted["joules"], lambda: time.sleep(0.01), synchronise, 0.1, 2) is None
+    # both the time and the number
+    counted["calls"] = 0
+    of_a_call(lambda: counted["joules"], lambda: (time.sleep(0.01), call()), synchronise, 0.1, 2)
+    assert 2 < counted["calls"] <= 10
+
+
+def test_energy_loop_is_short_where_the_budget_is(monkeypatch):
+    calls = []
+    opened = Opened(feed=lambda x: x, call=calls.append, read=lambda x: {})
+    job = {"device": "cpu", "seconds": 0, "min_runs": 3, "batch": 2}
+    monkeypatch.setattr("zoo.bench.energy.counter", lambda device: lambda: float(len(calls)))
+    assert timing._energy(opened, 0, job) == pytest.approx(0.5) and len(calls) == 3
+    monkeypatch.setattr("zoo.bench.energy.counter", lambda device: None)
+    assert timing._energy(opened, 0, job) is None and len(calls) == 3
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

@@ -181,11 +181,19 @@ def test_what_a_runtime_lacks_is_said(monkeypatch):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_a_device_that_is_not_there():
-    with pytest.raises(DeviceError, match="use --device cpu"):
+    # torch itself says that there is no driver, or no card
+    with pytest.raises(DeviceError, match=r"(?s)(CUDA does not start here \(.+\)|without CUDA).*use --device cpu"):
         run.check_device("cuda")
     for name in ("tpu", "cuda:x"):
         with pytest.raises(UsageError, match=f"no device '{name}'"):
             run.check_device(name)
+
+
+def test_a_torch_without_cuda_says_so(monkeypatch):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.version, "hip", None)
+    with pytest.raises(DeviceError, match="This torch is built without CUDA: install"):
+        run.check_device("cuda:0")
 
 
 def test_a_suite_with_an_unknown_key_or_value_names_it(tmp_path):

@@ -13,8 +13,9 @@ MOST_RUNS = 200
 def device_side(call: Callable[[], Any], runs: int) -> dict[str, Any]:
     """Time calls by CUDA events, and the peak of device memory.
 
-    Events are the device's own clock: they leave out what Python and the launch cost, which the wall clock of the same
-    calls (synchronised after each) holds.
+    Events are the device's own clock, from the first kernel to the end of the last. Where Python launches kernels more
+    slowly than they run, the gaps in which the device waits are inside: this is no sum over kernels, and close to the
+    wall clock of the same calls (synchronised after each) unless the device is the slower of the two.
 
     Returns:
         `device_p50_ms`, and `peak_device_memory_bytes`: what torch's allocator held at most, weights included.

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+# a card tells its energy some ten times a second
+LONG_ENOUGH_S = 1.0
+FEWEST_CALLS = 20
 
 POWERCAP = Path("/sys/class/powercap")
 NVML = "libnvidia-ml.so.1"
@@ -13,6 +19,34 @@ NVML = "libnvidia-ml.so.1"
 def counter(device: str) -> Callable[[], float] | None:
     """A function that gives joules since some moment, or None where nothing can be read."""
     return nvml(int(device.partition(":")[2] or 0)) if device.startswith("cuda") else rapl()
+
+
+def of_a_call(
+    joules: Callable[[], float],
+    call: Callable[[], Any],
+    synchronise: Callable[[], None],
+    seconds: float = LONG_ENOUGH_S,
+    fewest: int = FEWEST_CALLS,
+) -> float | None:
+    """Joules of one warm call, each synchronised as those that are timed; what the device draws at rest is in it.
+
+    Args:
+        joules: a counter.
+        call: warm already.
+        synchronise: waits until the device has finished.
+        seconds, fewest: the calls go on until both are reached.
+
+    Returns:
+        None where the counter did not move.
+    """
+    synchronise()
+    calls, before, started = 0, joules(), time.perf_counter()
+    while calls < fewest or time.perf_counter() - started < seconds:
+        call()
+        synchronise()
+        calls += 1
+    spent = joules() - before
+    return spent / calls if spent > 0 else None
 
 
 def rapl(root: Path = POWERCAP) -> Callable[[], float] | None:

@@ -13,6 +13,8 @@ from zoo.bench.statistics import centre
 
 # processes of one row that differ by more than this share make its figures doubtful
 LARGEST_SPREAD = 0.10
+# half of the interval of p50, as a share of it
+WIDEST_HALF = 0.25
 
 
 def combine(
@@ -50,8 +52,8 @@ def combine(
         **noise([run["others"] for run in runs], [run["samples_ms"] for run in runs]),
     }
     for key in ("energy_j", "device_p50_ms", "peak_device_memory_bytes"):
-        if key in first:
-            row[key] = _median(runs, key)
+        if told := [run for run in runs if key in run]:
+            row[key] = _median(told, key)
     if "throughput" in first:
         row["throughput"] = first["throughput"]
     if worth is not None and worth["state"] == "ok":
@@ -78,7 +80,7 @@ def timings(samples: Sequence[Sequence[float]]) -> dict[str, Any]:
 
 
 def noise(others: Sequence[float | None], samples: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Others' share of the cores and the processes' spread; `doubts` says why figures may be wrong."""
+    """Others' share of the cores and the processes' spread; `doubts` says why figures may be wrong or vague."""
     known = [share for share in others if share is not None]
     share = float(np.median(known)) if known else None
     medians = [float(np.median(one)) for one in samples]
@@ -88,7 +90,18 @@ def noise(others: Sequence[float | None], samples: Sequence[Sequence[float]]) ->
         doubts.append(f"others took {100 * share:.0f} % of the cores")
     if spread > LARGEST_SPREAD:
         doubts.append(f"processes differ by {100 * spread:.0f} %")
+    middle = centre(samples)
+    half = (middle.high - middle.low) / 2 / middle.value
+    if math.isfinite(half) and half > WIDEST_HALF:
+        doubts.append(
+            f"p50 is known to ±{100 * half:.0f} % only from {_processes(len(samples))}: more --processes or a quieter "
+            "machine narrow it"
+        )
     return {"others": share, "spread": spread, "doubts": doubts}
+
+
+def _processes(count: int) -> str:
+    return "one process" if count == 1 else f"{count} processes"
 
 
 def _median(runs: Sequence[dict[str, Any]], key: str) -> float:

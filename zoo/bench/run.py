@@ -21,7 +21,7 @@ from zoo.bench.rows import combine
 from zoo.bench.runtimes import RUNTIMES, check_runtimes, why_not
 from zoo.bench.suite import Suite
 from zoo.bench.workers import run_job, run_untimed
-from zoo.errors import DeviceError, UsageError
+from zoo.errors import DeviceError, UsageError, first_line
 
 Each = Callable[[dict[str, Any]], None]
 
@@ -63,6 +63,19 @@ def check_device(device: str) -> None:
         raise UsageError(f"There is no device '{device}': choose cpu, cuda, cuda:N or jetson.")
     import torch
 
+    if torch.version.cuda is None and torch.version.hip is None:
+        raise DeviceError(
+            "This torch is built without CUDA: install one for your card (https://pytorch.org/get-started/locally), "
+            "or use --device cpu."
+        )
+    try:
+        torch.cuda.init()
+    # the driver is missing or too old, or shows no card
+    except (RuntimeError, AssertionError) as error:
+        said = first_line(error).rstrip(".")
+        raise DeviceError(
+            f"CUDA does not start here ({said}): use --device cpu, or check the driver with nvidia-smi."
+        ) from error
     if torch.cuda.device_count() <= int(index or 0):
         raise DeviceError(
             f"There is no CUDA device '{device}' here ({torch.cuda.device_count()} found): use --device cpu, "

@@ -53,7 +53,7 @@ def _stream(rows: Sequence[Row]) -> Section:
     energy, device = (any(row.get(key) is not None for row in rows) for key in ("energy_j", "device_p50_ms"))
     header = ["model", "runtime", "window s", "ms a second of video", "hop s", "ms a second at that hop",
               "first reading after s", "look-ahead s", *(["mJ a window"] if energy else []),
-              *(["ms on the device's clock", "device MB"] if device else [])]  # fmt: skip
+              *(["ms from first to last kernel, gaps included", "device MB"] if device else [])]  # fmt: skip
     lines = []
     for row in rows:
         line = [*_names(row), *_numbers(row, window_s=".1f", ms_per_second=".3f", hop_s=".1f")]
@@ -63,6 +63,12 @@ def _stream(rows: Sequence[Row]) -> Section:
             line += [number("device_p50_ms", ".3f")(row), number("peak_device_memory_bytes", ".0f", 1e-6)(row)]
         lines.append(line)
     note = "The hop is that of the model's protocol. Look-ahead: how far into the future a waveform's sample looks."
+    note += (
+        " From first to last kernel: by the device's clock, which also runs while it waits for a launch."
+        if device
+        else ""
+    )
+    note += " Energy is that of warm calls one after the other, with what the device draws at rest." if energy else ""
     return Section("In a stream", header, lines, note)
 
 

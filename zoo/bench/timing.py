@@ -35,8 +35,7 @@ def timing(job: dict[str, Any]) -> dict[str, Any]:
     raw = opened.feed(np.repeat(window, job["batch"], axis=0))
     row: dict[str, Any] = {"start_s": time.time() - job["born"], "pinned": cores, "file_bytes": opened.file_bytes}
     row["probe_ms"] = noise.probe()
-    watch, joules = noise.Watch(cores), energy.counter(device)
-    started, before = time.perf_counter(), joules() if joules else 0.0
+    watch = noise.Watch(cores)
     limits = {key: job[key] for key in ("warmup", "min_runs", "max_runs", "seconds")}
     summary, samples = latency.measure(lambda: opened.call(raw), opened.synchronise, **limits)
     row |= {
@@ -46,15 +45,25 @@ def timing(job: dict[str, Any]) -> dict[str, Any]:
         "peak_memory_bytes": latency.peak_memory(),
         "overhead_ms": latency.measure(lambda: None, warmup=1, min_runs=200, max_runs=200, seconds=0)[0].p50,
     }
-    if joules:
-        calls = (time.perf_counter() - started) / (summary.p50 / 1e3)
-        row["energy_j"] = (joules() - before) / calls / job["batch"]
+    if (spent := _energy(opened, raw, job)) is not None:
+        row["energy_j"] = spent
     if device.startswith("cuda"):
         row |= cuda.device_side(lambda: opened.call(raw), summary.runs)
     if job["extras"]:
         row["parity"] = _parity(opened, window, dict(np.load(folder / REFERENCE)), shared)
         row["throughput"] = _throughput(opened, window, job, summary.p50 / job["batch"])
     return row
+
+
+def _energy(opened: Opened, raw: Any, job: dict[str, Any]) -> float | None:
+    """Joules of one window; None where the device tells none."""
+    joules = energy.counter(job["device"])
+    if joules is None:
+        return None
+    # about as long as the timing itself took, at most
+    seconds, fewest = min(energy.LONG_ENOUGH_S, 2 * job["seconds"]), min(energy.FEWEST_CALLS, job["min_runs"])
+    spent = energy.of_a_call(joules, lambda: opened.call(raw), opened.synchronise, seconds, fewest)
+    return None if spent is None else spent / job["batch"]
 
 
 def _throughput(opened: Opened, window: np.ndarray, job: dict[str, Any], window_ms: float) -> dict[str, float]:
