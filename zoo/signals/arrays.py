@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device, is_numpy_array
+from array_api_compat import array_namespace, device, is_numpy_array, is_torch_array
 
 from zoo.errors import InputShapeError, UsageError
 
 # numpy array or torch tensor: the same kind comes out that went in
 Array = Any
+# of fixed numbers that a device keeps: a model has a handful for each length of window
+MOST_KEPT = 64
 
 
 def namespace(x: Array) -> Any:
@@ -46,12 +49,43 @@ def back(result: np.ndarray, like: Array) -> Array:
     like = floating(like)
     if is_numpy_array(like):
         return np.asarray(result, dtype=like.dtype)
-    return constant(result, like)
+    return alike(result, like)
+
+
+def alike(values: Any, like: Array) -> Array:
+    """Numbers as an array of the kind, type and device of `like`."""
+    return namespace(like).asarray(np.asarray(values).tolist(), dtype=like.dtype, device=device(like))
 
 
 def constant(values: Any, like: Array) -> Array:
-    """Fixed numbers (filter taps, projections) as an array of the kind, type and device of `like`."""
-    return namespace(like).asarray(np.asarray(values).tolist(), dtype=like.dtype, device=device(like))
+    """Fixed numbers (filter taps, projections) as an array of the kind, type and device of `like`; not to be changed.
+
+    A device keeps them: copying out of the host's memory at every call takes time, and a CUDA graph cannot hold it.
+    """
+    if not _keeps(like):
+        return alike(values, like)
+    numbers = np.asarray(values, np.float64)
+    return _kept(numbers.tobytes(), numbers.shape, like.dtype, like.device)
+
+
+def _keeps(like: Array) -> bool:
+    """Whether numbers stay on its device; what is traced must not, since it belongs to the trace."""
+    if not is_torch_array(like):
+        return False
+    import torch
+
+    if torch.compiler.is_compiling() or torch.jit.is_tracing() or type(like) not in (torch.Tensor, torch.nn.Parameter):
+        return False
+    return bool(like.device.type != "cpu")
+
+
+@lru_cache(MOST_KEPT)
+def _kept(numbers: bytes, shape: tuple[int, ...], dtype: Any, place: Any) -> Array:
+    import torch
+
+    # made while a model only infers, and used again where one is trained
+    with torch.inference_mode(False):
+        return torch.asarray(np.frombuffer(numbers).reshape(shape).tolist(), dtype=dtype, device=place)
 
 
 def check_wave(wave: Array, fps: float) -> Array:

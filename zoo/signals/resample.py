@@ -8,7 +8,7 @@ import numpy as np
 from array_api_compat import device, is_numpy_array
 
 from zoo.errors import InputShapeError, UsageError
-from zoo.signals.arrays import Array, constant, floating, namespace, numpy_float64
+from zoo.signals.arrays import Array, alike, floating, namespace, numpy_float64
 
 
 def grid(times: Array, fps: float) -> np.ndarray:
@@ -54,12 +54,12 @@ def resample(times: Array, values: Array, new_times: Array, outside: Literal["ho
     span = np.where(right > left, stamps[right] - stamps[left], 1.0)
     weight = np.clip((wanted - stamps[left]) / span, 0.0, 1.0)
     before, after = (_take(values, index) for index in (left, right))
-    share = constant(weight, values)
+    share = alike(weight, values)
     # where a weight is 0 or 1 the other sample must not matter, even when it is NaN
     result = xp.where(share <= 0, before, xp.where(share >= 1, after, before * (1 - share) + after * share))
     if outside == "nan":
         unknown = (wanted < stamps[0]) | (wanted > stamps[-1])
-        result = result + constant(np.where(unknown, np.nan, 0.0), values)
+        result = result + alike(np.where(unknown, np.nan, 0.0), values)
     return result
 
 
