@@ -12,7 +12,9 @@ from zoo.bench.jetson import worker
 from zoo.bench.jetson.measure import Settings
 from zoo.bench.jetson.remote import Shell
 from zoo.bench.jetson.run import from_suite, run_jetson
+from zoo.bench.report import html
 from zoo.bench.results import cells
+from zoo.bench.screen import title
 from zoo.bench.suite import Suite
 from zoo.cli import main
 from zoo.errors import DeviceError
@@ -28,23 +30,40 @@ def programs(tmp_path, monkeypatch):
     return made
 
 
-def test_a_real_model_on_the_board_itself_after_a_broken_one(programs, tmp_path):
+def test_a_real_model_on_the_board_itself_after_a_broken_one(programs, tmp_path, monkeypatch):
+    # of a Jetson: the package that its release is read from
+    programs.program("dpkg-query", "echo 32.7.1-20220219090344\n")
+    monkeypatch.setattr("sys.argv", ["zoo", "bench", "--model", str(tmp_path / "a b.ckpt")])
     broken = tmp_path / "broken.ckpt"
     broken.write_bytes(b"nothing")
     seen = []
     settings = Settings(runs=60, seconds=1, idle_s=0.3, interval_ms=20)
     report = run_jetson(Suite(models=[str(broken), "green"]), "x", Shell(), settings, seen.append)
+    assert report["kind"] == "models" and "'" in report["command"] and report["settings"]["jetson"]["runs"] == 60
+    assert len(report["doubts"]) == 1 and "One process a row" in report["doubts"][0]
     assert report["device"] == "jetson" and report["environment"]["versions"] == {"tensorrt": "8.2.1"}
     assert report["environment"]["board"]["trtexec"] == str(programs.folder / "trtexec")
     failed, row = json.loads(json.dumps(report))["rows"]
     assert report["rows"] == seen
     assert failed["state"] == "failed" and "cannot be read safely" in failed["reason"] and "failed" in cells(failed)
-    assert row["state"] == "ok" and row["runtime"] == "tensorrt" and row["trained"]
+    assert row["state"] == "ok" and row["runtime"] == "tensorrt" and row["trained"] and row["device"] == "jetson"
     assert row["p50_ms"] == pytest.approx(texts.LATENCY)
     assert row["ms_per_second"] == pytest.approx(texts.LATENCY / row["window_s"])
     assert row["parity"] < 1e-3 and row["file_bytes"] > 0 and row["power"]["run_w"] == pytest.approx(5, rel=0.1)
     assert cells(row)[0] == "green" and "10" in "".join(cells(row))
     assert programs.left() == []
+
+
+def test_a_machine_with_a_card_and_trtexec_is_no_jetson(programs):
+    programs.program("nvidia-smi", "echo Some Card\n")
+    settings = Settings(runs=60, seconds=1, idle_s=0.3, interval_ms=20, profile=False, processes=2)
+    report = run_jetson(Suite(models=["green"]), "x", Shell(), settings)
+    (row,) = report["rows"]
+    assert row["state"] == "ok" and row["device"] == report["device"] == "cuda"
+    assert report["environment"]["gpu"] == "Some Card" and title(report).startswith("cuda (Some Card)")
+    assert report["environment"]["cpu"] == report["environment"]["host"]["cpu"]
+    assert report["doubts"] == row["doubts"] == []
+    assert "<svg" in html(report)
 
 
 def test_an_exported_file_goes_as_it_is_where_its_shape_is_fixed(tmp_path):

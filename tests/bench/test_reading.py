@@ -73,6 +73,14 @@ def test_the_commands(tmp_path, capsys):
         command.main("bench", ["pick", str(tmp_path), "--min-within-3", "80"])
 
 
+def test_a_long_list_names_the_trained_first_and_counts_the_rest(tmp_path, capsys):
+    untrained = [row(f"random{number}", 1, 1, None, None) for number in range(20)]
+    (tmp_path / "a.json").write_text(json.dumps({**REPORT, "rows": [*untrained, row("slow", 50, 30, 0.5, 0.9)]}))
+    assert command.main("bench", ["pick", str(tmp_path), "--max-ms", "5", "--max-mb", "1"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("  not slow (onnx): 50 ms, over 5") and lines[-1] == "  and 9 more" and len(lines) == 14
+
+
 def test_a_file_for_each_runtime(tmp_path):
     samples = [[float(i) for i in range(200)], [5.0, 6.5]]
     more = {**REPORT, "rows": [*ROWS, {**ROWS[0], "runtime": "torch", "samples_ms": samples}]}

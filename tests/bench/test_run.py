@@ -11,8 +11,9 @@ from onnx import TensorProto, helper
 from tests.plugins import write_plugin
 from zoo.bench import command, run, workers
 from zoo.bench.results import cells, naive_row, read, write
-from zoo.bench.runtimes import RUNTIMES, check_runtimes, why_not
+from zoo.bench.runtimes import RUNTIMES, _uncaptured, check_runtimes, why_not
 from zoo.bench.suite import Suite, load_suite, suites
+from zoo.bench.worker import out_of_memory
 from zoo.errors import DataError, DeviceError, UnknownName, UsageError
 
 TINY = Suite(
@@ -173,10 +174,21 @@ def test_names_patterns_and_runtimes():
 def test_what_a_runtime_lacks_is_said(monkeypatch):
     assert why_not("torch", "cpu") is None
     assert why_not("onnx", "cuda:0") == "onnx does not run on cuda, but on cpu"
-    assert "trtexec" in why_not("tensorrt", "cpu")
+    assert "on this machine's own card where trtexec is installed" in why_not("tensorrt", "cuda")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert "pip install 'rppg-zoo[openvino]'" in why_not("openvino", "cpu")
     assert all(why_not(name, "cpu") for name in RUNTIMES)
+
+
+def test_what_cannot_be_a_cuda_graph_says_why():
+    broken = RuntimeError("CUDA error: operation failed due to a previous error during capture\nmore")
+    assert "(CUDA error: operation failed due" in str(_uncaptured(broken))
+    broken.__context__ = RuntimeError("Cannot copy between CPU and CUDA tensors during CUDA graph capture\nmore")
+    found = _uncaptured(broken)
+    assert isinstance(found, DeviceError) and str(found).endswith("torch-compile.")
+    assert "cannot be captured as a CUDA graph (Cannot copy between CPU and CUDA tensors" in str(found)
+    broken.__context__ = torch.OutOfMemoryError("CUDA out of memory")
+    assert out_of_memory(_uncaptured(broken))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")

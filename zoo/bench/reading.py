@@ -116,9 +116,14 @@ def pick(args: argparse.Namespace) -> int:
             f"{worth['heart_rate_mae']:.2f}/min on average, {100 * worth.get('heart_rate_within_3', math.nan):.0f} % "
             "within 3: the lowest error of all that fit"
         )
-    others = sorted((choice for choice in judged if choice.against), key=lambda choice: len(choice.against))
+    others = sorted(
+        (choice for choice in judged if choice.against),
+        key=lambda choice: (not choice.row.get("trained", False), len(choice.against)),
+    )
     for choice in others[:WORST_SHOWN]:
         print(f"  not {choice.row['model']} ({choice.row.get('runtime', '')}): {', '.join(choice.against)}")
+    if len(others) > WORST_SHOWN:
+        print(f"  and {len(others) - WORST_SHOWN} more")
     return int(best is None)
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo.errors import DeviceError, UnknownName, UsageError
+from zoo.bench.worker import out_of_memory
+from zoo.errors import DeviceError, UnknownName, UsageError, first_line
 
 if TYPE_CHECKING:
     from zoo.module import VitalsModule
@@ -54,7 +55,10 @@ RUNTIMES: dict[str, Runtime] = {
     "openvino-bf16": Runtime("OpenVINO, preparation fp32, network bf16", ("openvino",), "whole"),
     "openvino-int8": Runtime("OpenVINO, preparation fp32, network int8", ("openvino",), "int8"),
     "tensorrt": Runtime(
-        "TensorRT", (), elsewhere="TensorRT is measured by its own trtexec: zoo bench --device jetson [--host BOARD]"
+        "TensorRT",
+        (),
+        elsewhere="TensorRT is measured by its own trtexec, on a board or on this machine's own card where trtexec is "
+        "installed: zoo bench --device jetson [--host BOARD]",
     ),
 }
 WHOLE, INT8 = "model.onnx", "model_int8.onnx"
@@ -196,8 +200,11 @@ def _graphed(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
                     run(held)
             torch.cuda.current_stream().wait_stream(side)
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
-                found = run(held)
+            try:
+                with torch.cuda.graph(graph):
+                    found = run(held)
+            except RuntimeError as error:
+                raise _uncaptured(error) from error
             captured[raw.shape] = graph, held, found
         graph, held, found = captured[raw.shape]
         held.copy_(raw)
@@ -205,6 +212,18 @@ def _graphed(run: Callable[[Any], Any]) -> Callable[[Any], Any]:
         return found
 
     return call
+
+
+def _uncaptured(error: RuntimeError) -> Exception:
+    """Why a run is no CUDA graph, in plain words; a lack of memory stays what it is."""
+    # what ends the capture fails too, and hides what broke it
+    first = error.__context__ if isinstance(error.__context__, Exception) else error
+    if out_of_memory(first):
+        return first
+    return DeviceError(
+        f"This model cannot be captured as a CUDA graph ({first_line(first)[:200]}): use the runtime torch or "
+        "torch-compile."
+    )
 
 
 def _onnx(path: Path, threads: int) -> Opened:

@@ -24,6 +24,7 @@ nvpmodel -q | say power_mode
 say governor < /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor
 say load < /proc/loadavg
 uname -srm | say system
+nvidia-smi --query-gpu=name --format=csv,noheader | head -n 1 | say gpu
 exit 0
 """
 _TOOL = re.compile(r"/(?:[\w.+-]+/)*[\w.+-]+", re.ASCII)
@@ -41,6 +42,7 @@ class Board:
         power_mode, governor: as set; empty where the board does not tell.
         load: mean number of waiting processes over the last minute.
         system: kernel and architecture.
+        gpu: name of the graphics card of a machine that is no Jetson.
     """
 
     name: str
@@ -52,11 +54,17 @@ class Board:
     governor: str
     load: str
     system: str
+    gpu: str = ""
 
     @property
     def is_jetson(self) -> bool:
         """Whether it is one at all."""
         return bool(self.release) or "nvidia,tegra" in self.compatible
+
+    @property
+    def device(self) -> str:
+        """What its rows are labelled: trtexec runs on any machine with an NVIDIA card."""
+        return "jetson" if self.is_jetson else "cuda"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for a report."""
@@ -88,6 +96,7 @@ def parse(text: str) -> Board:
         governor=said.get("governor", ""),
         load=said.get("load", "").partition(" ")[0],
         system=said.get("system", ""),
+        gpu=said.get("gpu", ""),
     )
 
 

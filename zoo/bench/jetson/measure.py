@@ -17,7 +17,7 @@ from zoo.bench.jetson.board import Board
 from zoo.bench.jetson.remote import Done, Folder, Shell, folder
 from zoo.bench.jetson.samples import Times
 from zoo.bench.jetson.trtexec import Trtexec
-from zoo.bench.rows import timings
+from zoo.bench.rows import noise, timings
 from zoo.errors import DeviceError
 
 MOST_TIMES = 64 << 20
@@ -179,7 +179,8 @@ def _precision(tool: Trtexec, settings: Settings) -> str:
 
 
 def _latency(times: Sequence[Times], window_s: float) -> dict[str, Any]:
-    row: dict[str, Any] = timings([item.latency.tolist() for item in times])
+    latencies = [item.latency.tolist() for item in times]
+    row: dict[str, Any] = timings(latencies) | noise([None] * len(times), latencies)
     row["samples_ms"] = [_thinned(item.latency) for item in times]
     row |= {
         "includes": times[0].includes,

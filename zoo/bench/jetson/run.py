@@ -8,16 +8,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from zoo.bench.environment import environment
-from zoo.bench.jetson.board import find_trtexec, look
+from zoo.bench.jetson.board import Board, find_trtexec, look
 from zoo.bench.jetson.measure import Settings, measure
 from zoo.bench.jetson.remote import Shell, connected
-from zoo.bench.results import SCHEMA
-from zoo.bench.run import choose
+from zoo.bench.jetson.trtexec import Trtexec
+from zoo.bench.run import choose, doubts, new_report
 from zoo.bench.suite import Suite
 from zoo.errors import DeviceError
 
@@ -40,10 +38,11 @@ def run_jetson(
 
     Returns:
         A report as of `zoo.bench.run.run_suite`; `environment` is the board's, with this machine's under `host`.
-        Ctrl-C ends it early with the rows that were finished and `interrupted` true.
+        `device` is `cuda` where the machine is no Jetson but has a trtexec. Ctrl-C ends it early with the rows that
+        were finished and `interrupted` true.
 
     Raises:
-        DeviceError: no way to the board, no trtexec on it, or this machine is no Jetson.
+        DeviceError: no way to the board, no trtexec on it, or this machine is no Jetson and has none.
     """
     models = choose(suite.models)
     with connected(shell) as held:
@@ -60,32 +59,15 @@ def _run(
 ) -> dict[str, Any]:
     board = look(shell)
     if shell.host is None and not board.is_jetson and not board.trtexec:
-        raise DeviceError("This machine is not a Jetson: name one with --host user@board.")
+        raise DeviceError(
+            "This machine is not a Jetson: name one with --host user@board. (An NVIDIA card here is measured too, "
+            "once TensorRT's trtexec is on the PATH.)"
+        )
     tool = find_trtexec(shell, board)
-    report: dict[str, Any] = {
-        "schema": SCHEMA,
-        "suite": name,
-        "settings": {**asdict(suite), "jetson": asdict(settings)},
-        "device": "jetson",
-        "threads": 1,
-        "data": {"name": "no data: a board measures cost alone"},
-        "command": "zoo " + " ".join(sys.argv[1:]),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "environment": {
-            "cpu": board.name,
-            "load_1min": board.load,
-            "governor": board.governor,
-            "system": board.system,
-            "board": board.to_dict(),
-            "versions": {"tensorrt": tool.spelled},
-            "host": environment(),
-        },
-        "interrupted": False,
-        "rows": [],
-    }
+    report = _report(suite, name, shell, board, tool, settings)
     try:
         for model in models:
-            row: dict[str, Any] = {"model": model, "runtime": "tensorrt", "device": "jetson"}
+            row: dict[str, Any] = {"model": model, "runtime": "tensorrt", "device": board.device}
             with tempfile.TemporaryDirectory(prefix="zoo-bench-") as temporary:
                 path = Path(temporary) / "model.onnx"
                 row.update(_export(model, path))
@@ -95,7 +77,29 @@ def _run(
             each(row)
     except KeyboardInterrupt:
         report["interrupted"] = True
+    report["doubts"] = list(doubts(report["rows"]))
     return report
+
+
+def _report(suite: Suite, name: str, shell: Shell, board: Board, tool: Trtexec, settings: Settings) -> dict[str, Any]:
+    """A report without rows; its environment is that of the machine that is measured."""
+    report = new_report(suite, name, "jetson", 1)
+    here = report["environment"]
+    report["settings"]["jetson"] = asdict(settings)
+    return report | {
+        "device": board.device,
+        "data": {"name": "no data: a board measures cost alone"},
+        "environment": {
+            **({"gpu": board.gpu} if board.gpu and not board.is_jetson else {}),
+            "cpu": here["cpu"] if shell.host is None and not board.is_jetson else board.name,
+            "load_1min": board.load,
+            "governor": board.governor,
+            "system": board.system,
+            "board": board.to_dict(),
+            "versions": {"tensorrt": tool.spelled},
+            "host": here,
+        },
+    }
 
 
 def from_suite(suite: Suite, half: bool = False) -> Settings:
