@@ -12,16 +12,8 @@ from zoo.data.module import VitalsDataModule
 from zoo.module import VitalsModule
 
 
-# fpn1d_multitask's own recipe is quick
-@pytest.mark.parametrize(
-    ("name", "variant"),
-    [
-        (name, variant)
-        for name in SMALL
-        for variant in ("", ".quick")
-        if (name, variant) != ("fpn1d_multitask", ".quick")
-    ],
-)
+@pytest.mark.parametrize("variant", ["", ".quick"])
+@pytest.mark.parametrize("name", SMALL)
 def test_recipe_builds_its_model(name, variant):
     published = registry.recipe(name)
     assert published is not None
