@@ -228,6 +228,8 @@ def _bars(axes: Axes, values: Mapping[str, float], unit: str, also: Mapping[str,
     axes.axvline(base, color=FAINT, lw=0.8)
     axes.set(yticks=places, yticklabels=[name.replace("_", " ") for name in names], ylim=(len(names) - 0.4, -0.6))
     axes.tick_params(axis="y", length=0, labelsize=9)
+    # labels with a minus sign are wide
+    axes.locator_params(axis="x", nbins=4)
     axes.set_title(f"By region, {unit}")
     axes.spines["left"].set_visible(False)
 

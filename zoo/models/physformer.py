@@ -199,7 +199,7 @@ class PhysFormer(VitalsModule):
 
     paper: ClassVar[str] = "Yu et al. 2022, PhysFormer, arXiv:2111.12082"
     map_axes: ClassVar[str] = "b c t h w"
-    published_names: ClassVar[dict[str, str]] = names_of_published()
+    published_names: dict[str, str] = names_of_published()
 
     def __init__(
         self,
@@ -226,6 +226,7 @@ class PhysFormer(VitalsModule):
             **training,
         )
         self.network = Network(layers, sharpness=sharpness)
+        self.published_names = names_of_published(layers)
 
     def prepare(self, raw: Tensor) -> Tensor:
         """(B, 3, T, H, W) to the same, normalised over the window."""
