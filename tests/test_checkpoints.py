@@ -82,6 +82,9 @@ def test_weights_of_another_model_are_refused_by_name(card):
         ({"schema": 99}, CheckpointError, "schema 99"),
         ({"extra": 1}, CheckpointError, "not a card"),
         ({"hyper_parameters": {"frames": 128, "evil": 1}}, CheckpointError, "evil"),
+        ({"hyper_parameters": {"normalise": "bogus"}}, CheckpointError, "normalise must be one of 'pulse', 'standard'"),
+        ({"hyper_parameters": {"frames": "128"}}, CheckpointError, "frames must be a whole number, not '128'"),
+        ({"hyper_parameters": {"frames": -128}}, CheckpointError, "frames must be above 0, not -128"),
     ],
 )
 def test_a_strangers_card_is_refused(card, change, error, message):
@@ -101,10 +104,30 @@ def test_a_pickled_checkpoint_runs_nothing(tmp_path, monkeypatch):
     torch.save({"state_dict": {}, "zoo": Evil()}, "evil.ckpt")
     with pytest.raises(CheckpointError, match=r"holds code, which is refused \(builtins.exec would run\)"):
         checkpoints.load("evil.ckpt")
-    (tmp_path / "plain.ckpt").write_bytes(pickle.dumps(Evil()))
-    with pytest.raises(CheckpointError):
-        checkpoints.load("plain.ckpt")
     assert not (tmp_path / "owned").exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_of_any_program_is_refused_with_what_it_would_run(protocol, tmp_path, monkeypatch, recwarn):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.ckpt").write_bytes(pickle.dumps({"weights": [Evil(), Evil()]}, protocol))
+    with pytest.raises(CheckpointError, match=r"holds code, which is refused \(\w+\.exec would run\)"):
+        checkpoints.load("plain.ckpt")
+    assert not recwarn.list and not (tmp_path / "owned").exists()
+
+
+def test_a_pickle_in_torchs_older_form_is_looked_through(tmp_path):
+    weights = {"w": torch.zeros(3), "evil": Evil()}
+    torch.save(weights, tmp_path / "old.ckpt", _use_new_zipfile_serialization=False)
+    with pytest.raises(CheckpointError, match=r"\(\w+\.exec would run\)"):
+        checkpoints.load(tmp_path / "old.ckpt")
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80", b"cos\nsystem", b"\x80\x04\x8d" + b"\xff" * 8, b"\x93."])
+def test_a_damaged_pickle_is_refused(content, tmp_path):
+    (tmp_path / "cut.ckpt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="cannot be read safely: it is damaged"):
+        checkpoints.load(tmp_path / "cut.ckpt")
 
 
 def test_missing_files_and_names(tmp_path):

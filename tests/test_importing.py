@@ -20,7 +20,7 @@ SMALL = {
     "physnet": {"size": 16, "frames": 32},
     "deepphys": {"size": 16, "frames": 20},
     "tscan": {"size": 16, "frames": 20},
-    "physformer": {"size": 32, "frames": 8},
+    "physformer": {"size": 32, "frames": 8, "layers": 3},
     "rtrppg": {"size": 8, "frames": 16},
     "fpn1d_multitask": {"frames": 64, "normalise": "standard"},
 }
@@ -96,6 +96,32 @@ def test_settings_reach_the_model(capsys: pytest.CaptureFixture[str]) -> None:
     loaded = checkpoints.load(json.loads(capsys.readouterr().out)["card"])
     assert loaded.hparams["normalise"] == "standard" and loaded.signals["ppg"].form == "value"
     assert loaded.input.crop == "whole"
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("form=x", "form must be one of 'value', 'derivative', not 'x'"),
+        ("crop=foo", "crop must be one of 'aligned'"),
+        ("fps=0", "fps must be above 0, not 0"),
+        ("frames=-3", "frames must be above 0, not -3"),
+        ("frames=2", "frames must be at least 4, not 2"),
+        ("normalise=x", "normalise must be one of 'difference'"),
+        ("size=abc", "size must be a whole number, not 'abc'"),
+        ("targets=age", "targets must be a list, each text, not 'age'"),
+        ("targets=[agee]", "no biomarker called 'agee'"),
+        ("training=3", "no setting 'training'"),
+    ],
+)
+def test_settings_that_the_model_cannot_have_write_nothing(
+    setting: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    torch.save(published("physnet")[0], "theirs.pth")
+    arguments = ["theirs.pth", "--from", "rppg-toolbox", "--model", "physnet", "--set", "size=16", "--set", setting]
+    assert main(["import", *arguments]) == 2
+    told = capsys.readouterr().err
+    assert said in told and told.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs.pth"]
 
 
 def test_older_files_without_counters_fit() -> None:

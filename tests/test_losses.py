@@ -68,3 +68,11 @@ def test_number_loss_is_smooth_l1_of_known_values():
 def test_class_loss_is_cross_entropy_of_known_labels():
     label = torch.tensor([1.0, float("nan")])
     assert class_loss(torch.tensor([0.0, 9.0]), label).item() == pytest.approx(math.log(2))
+
+
+def test_samples_that_are_not_known_may_be_anything():
+    label, prediction = torch.tensor([[0.0, torch.inf, torch.nan, 1.0]]), torch.zeros(1, 4, requires_grad=True)
+    loss = mean_squared_error(prediction, label, label.isfinite())
+    assert loss == 0.5
+    loss.backward()
+    assert prediction.grad is not None and prediction.grad.isfinite().all()

@@ -19,6 +19,7 @@ def module() -> FPN1DMultitask:
     [
         (torch.zeros(1, 2, 3, 128), r"\(n, 1, 3, 128\), not \(1, 2, 3, 128\)"),
         (torch.zeros(1, 1, 3, 20), "at least 64 frames, not 20"),
+        (torch.zeros(0, 1, 3, 128), "not an empty batch"),
         (torch.zeros(1, 3, 128), "not \\(1, 3, 128\\)"),
         (torch.zeros(1, 1, 3, 128, dtype=torch.uint8), "divide 8-bit colours by 255"),
     ],
@@ -64,6 +65,15 @@ def test_labels_that_are_not_known_cost_nothing(module):
     module.zero_grad()
     losses["loss"].backward()
     assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in module.parameters())
+
+
+def test_infinite_labels_are_not_known(module):
+    unknown, infinite = batch_for(module), batch_for(module)
+    unknown["waveforms"]["ppg"][0, 3], infinite["waveforms"]["ppg"][0, 3] = torch.nan, torch.inf
+    unknown["targets"]["age"][0], infinite["targets"]["age"][0] = torch.nan, -torch.inf
+    unknown["targets"]["sex"][0], infinite["targets"]["sex"][0] = torch.nan, torch.inf
+    assert module.loss(infinite) == module.loss(unknown)
+    assert module.loss(infinite)["ppg"] > 0 and all(value.isfinite() for value in module.loss(infinite).values())
 
 
 def test_learned_weights_start_equal_and_are_not_the_networks():

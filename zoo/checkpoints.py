@@ -17,8 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import registry
-from zoo.errors import CheckpointError, UnknownName
+from zoo import pickles, registry, settings
+from zoo.errors import CheckpointError, InputShapeError, UnknownName, UsageError
 from zoo.spec import Signal, Target, input_to_dict
 
 if TYPE_CHECKING:
@@ -222,15 +222,14 @@ def load_ckpt(path: Path) -> VitalsModule:
     Raises:
         CheckpointError: missing, damaged, not of this zoo, or not safe to read.
     """
-    import torch
-
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = pickles.load(path)
     except OSError as error:
         raise CheckpointError(f"There is no checkpoint '{path}' that can be read: check the path.") from error
     except Exception as error:
         raise CheckpointError(
-            f"'{path}' cannot be read safely: {code_in(path)}. Weights of other projects come in by 'zoo import'."
+            f"'{path}' cannot be read safely: {pickles.code_in(path)}. "
+            "Weights of other projects come in by 'zoo import'."
         ) from error
     name = checkpoint.get("zoo", {}).get("model") if isinstance(checkpoint, Mapping) else None
     if not isinstance(name, str):
@@ -252,19 +251,6 @@ def write_confidence(path: Path, confidence: Mapping[str, Any]) -> None:
     content = io.BytesIO()
     torch.save(checkpoint, content)
     write_whole(path, content.getvalue())
-
-
-def code_in(path: Path) -> str:
-    """Why a pickle is not read, told without running it: the functions that it would call, or that it is damaged."""
-    import torch
-
-    try:
-        names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:
-        names = []
-    if not names:
-        return "it is damaged, or holds code, which is refused"
-    return f"it holds code, which is refused ({', '.join(sorted(names)[:4])} would run)"
 
 
 def registered_name(module: VitalsModule) -> str:
@@ -298,8 +284,9 @@ def write_whole(path: Path, content: bytes) -> None:
 def _build(model: str, hyper_parameters: Mapping[str, Any], source: str) -> VitalsModule:
     cls = registry.model_class(model)
     try:
+        settings.check(cls, hyper_parameters)
         module: VitalsModule = cls(**{str(key): value for key, value in hyper_parameters.items()})
-    except TypeError as error:
+    except (TypeError, UsageError, InputShapeError) as error:
         raise CheckpointError(f"'{source}' has hyper-parameters that {model} does not take ({error}).") from error
     return module
 

@@ -35,8 +35,8 @@ def mean_squared_error(
     prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0, band: Band = PULSE
 ) -> Tensor:
     """Mean squared error of (B, T) waveforms over the samples that are known."""
-    weight = mask.to(prediction.dtype)
-    return ((prediction - label.nan_to_num()).square() * weight).sum() / weight.sum().clamp_min(1.0)
+    error = torch.where(mask, prediction - label, torch.zeros_like(prediction))
+    return error.square().sum() / mask.sum().clamp_min(1)
 
 
 def spectral(prediction: Tensor, label: Tensor, mask: Tensor, fps: float = 30.0, band: Band = PULSE) -> Tensor:
@@ -80,16 +80,17 @@ WAVEFORM_LOSSES: dict[str, WaveformLoss] = {
 
 
 def number_loss(prediction: Tensor, label: Tensor) -> Tensor:
-    """Smooth L1 of standardised values (B,), NaN labels left out; an outlier's label does not take the lead."""
-    known = ~label.isnan()
+    """Smooth L1 of standardised values (B,), labels that are not finite left out; an outlier does not take the lead."""
+    known = label.isfinite()
     loss = F.smooth_l1_loss(prediction, torch.where(known, label, prediction.detach()), reduction="sum")
     return loss / known.sum().clamp_min(1)
 
 
 def class_loss(logit: Tensor, label: Tensor) -> Tensor:
-    """Binary cross-entropy of logits (B,) against 0 or 1, NaN labels left out."""
-    known = ~label.isnan()
-    loss = F.binary_cross_entropy_with_logits(logit, label.nan_to_num(), weight=known.to(logit.dtype), reduction="sum")
+    """Binary cross-entropy of logits (B,) against 0 or 1, labels that are not finite left out."""
+    known = label.isfinite()
+    label = torch.where(known, label, torch.zeros_like(label))
+    loss = F.binary_cross_entropy_with_logits(logit, label, weight=known.to(logit.dtype), reduction="sum")
     return loss / known.sum().clamp_min(1)
 
 

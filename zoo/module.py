@@ -11,11 +11,13 @@ import lightning as L
 import torch
 from torch import Tensor, nn
 
+from zoo import settings
 from zoo.checkpoints import read_calibrator, registered_name
 from zoo.errors import InputShapeError, UnknownName, UsageError
 from zoo.head import MultitaskHead
 from zoo.losses import BREATH, PULSE, WAVEFORM_LOSSES, class_loss, number_loss
 from zoo.metrics import VitalsMetrics
+from zoo.metrics.protocol import load_protocol
 from zoo.signals.calibrator import Calibrator, default
 from zoo.signals.confidence import colours_of, views_of
 from zoo.signals.forms import to_form, to_value
@@ -52,6 +54,9 @@ class VitalsModule(L.LightningModule):
         loss_weights: weight by output name; 1 for a waveform and 0.1 for a target where none is given.
         learn_loss_weights: weigh the outputs by learned uncertainty (Kendall 2018, arXiv:1705.07115, eq. 7) on top.
         protocol: name of the protocol by which rates are read and scored.
+
+    Raises:
+        UsageError: a hyper-parameter of another kind than it is annotated with, or out of range.
     """
 
     paper: ClassVar[str] = ""
@@ -80,9 +85,18 @@ class VitalsModule(L.LightningModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(ignore=["input", "signals", "width", *_not_taken(type(self))])
+        settings.check(type(self), self.hparams)
+        settings.positive(lr=lr)
+        if not weight_decay >= 0:
+            raise UsageError(f"weight_decay must be 0 or more, not {weight_decay!r}.")
+        load_protocol(protocol)
         for name in targets:
             if name not in TARGETS:
                 raise UnknownName("biomarker", name, TARGETS)
+        if len(set(targets)) < len(targets):
+            raise UsageError(f"targets names a biomarker twice: {', '.join(targets)}.")
+        if not losses:
+            raise UsageError(f"losses must name at least one of {', '.join(WAVEFORM_LOSSES)}.")
         for name in losses:
             if name not in WAVEFORM_LOSSES:
                 raise UnknownName("waveform loss", name, WAVEFORM_LOSSES)
@@ -214,8 +228,9 @@ class VitalsModule(L.LightningModule):
         label = batch["waveforms"].get(name)
         if label is None:
             return wave.sum() * 0.0
-        known = batch["mask"] & ~label.isnan()
-        label = to_form(label, self.signals[name].form, known)
+        known = batch["mask"] & label.isfinite()
+        # one infinite sample would make all others look like rounding
+        label = to_form(label.masked_fill(~known, 0.0), self.signals[name].form, known)
         weights: dict[str, float] = self.hparams["losses"]
         band = BREATH if name == "respiration" else PULSE
         terms = [
@@ -343,6 +358,8 @@ def check_input(raw: Tensor, input: Input) -> None:
         raise InputShapeError(f"This model eats {wanted}, not {raw.dtype}: divide 8-bit colours by 255.")
     if raw.ndim != len(expected) or any(size != raw.shape[i] for i, size in enumerate(expected) if i not in (0, time)):
         raise InputShapeError(f"This model eats {wanted}, not {tuple(raw.shape)}.")
+    if not len(raw):
+        raise InputShapeError(f"This model eats {wanted}, not an empty batch: give at least one window.")
     frames = raw.shape[time]
     if frames < input.min_frames or frames % input.multiple_of:
         multiple = f" in multiples of {input.multiple_of}" if input.multiple_of > 1 else ""

@@ -6,8 +6,12 @@ Nothing here imports torch. Names, units and plausible ranges of every quantity 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
+
+from zoo.errors import UnknownName, UsageError
+from zoo.settings import positive
 
 Form = Literal["value", "derivative", "second_derivative"]
 Crop = Literal["aligned", "tracked_box", "first_box_1.6", "whole"]
@@ -32,6 +36,9 @@ class Grid:
     height: int
     width: int
 
+    def __post_init__(self) -> None:
+        positive(rows=self.height, columns=self.width)
+
     def __len__(self) -> int:
         return self.height * self.width
 
@@ -47,6 +54,9 @@ class Clip:
         min_frames: shortest T that the network accepts.
         fps: frames a second that the model expects.
         crop: how the face is cut out (`aligned` landmarks, `tracked_box`, `first_box_1.6`, or the `whole` frame).
+
+    Raises:
+        UsageError: frames that the network does not take, or a size or rate that is not above 0.
     """
 
     frames: int
@@ -55,6 +65,10 @@ class Clip:
     min_frames: int = 2
     fps: float = 30.0
     crop: Crop = "aligned"
+
+    def __post_init__(self) -> None:
+        positive(size=self.size)
+        _check_time(self)
 
     def shape(self, batch: int = 1, frames: int | None = None) -> tuple[int, ...]:
         """Shape of a batch: (batch, 3, frames, size, size)."""
@@ -71,6 +85,10 @@ class Traces:
         multiple_of: T must be a multiple of this.
         min_frames: shortest T that the network accepts.
         fps: samples a second that the model expects.
+
+    Raises:
+        UsageError: frames that the network does not take, a rate that is not above 0, no region; UnknownName: a region
+            that is not in `REGIONS`.
     """
 
     frames: int
@@ -79,12 +97,36 @@ class Traces:
     min_frames: int = 2
     fps: float = 30.0
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.regions, Grid):
+            check_regions(self.regions)
+            positive(**{"the number of regions": len(self.regions)})
+        _check_time(self)
+
     def shape(self, batch: int = 1, frames: int | None = None) -> tuple[int, ...]:
         """Shape of a batch: (batch, regions, 3, frames)."""
         return (batch, len(self.regions), 3, frames or self.frames)
 
 
 Input = Clip | Traces
+
+
+def check_regions(names: Iterable[str]) -> None:
+    """Refuse regions that nobody cuts out.
+
+    Raises:
+        UnknownName: a region that is not in `REGIONS`.
+    """
+    for name in names:
+        if name not in REGIONS:
+            raise UnknownName("region", name, REGIONS, f"Regions are: {', '.join(REGIONS)}.")
+
+
+def _check_time(input: Input) -> None:
+    positive(fps=input.fps, frames=input.frames, min_frames=input.min_frames, multiple_of=input.multiple_of)
+    if input.frames < input.min_frames or input.frames % input.multiple_of:
+        multiple = f" and a multiple of {input.multiple_of}" if input.multiple_of > 1 else ""
+        raise UsageError(f"frames must be at least {input.min_frames}{multiple}, not {input.frames}.")
 
 
 @dataclass(frozen=True)
@@ -163,4 +205,7 @@ def input_from_dict(data: dict[str, Any]) -> Input:
     if kind is Traces and "regions" in values:
         regions = values["regions"]
         values["regions"] = Grid(**regions) if isinstance(regions, dict) else tuple(regions)
-    return kind(**values)
+    try:
+        return kind(**values)
+    except UsageError as error:
+        raise ValueError(str(error).rstrip(".")) from error

@@ -14,8 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import checkpoints, registry
+from zoo import checkpoints, pickles, registry
 from zoo.errors import CheckpointError, UsageError
+from zoo.settings import check
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -137,9 +138,10 @@ def build(model: str, settings: Mapping[str, Any]) -> VitalsModule:
     if not getattr(cls, "published_names", None):
         able = "physnet, deepphys, tscan or physformer"
         raise UsageError(f"{model} does not know the names of published weights: those of {able}, among others, fit.")
-    known = inspect.signature(cls).parameters
+    known = [name for name, one in inspect.signature(cls).parameters.items() if one.kind is not one.VAR_KEYWORD]
     if wrong := [name for name in settings if name not in known]:
         raise UsageError(f"{model} has no setting '{wrong[0]}': 'zoo info {model}' shows what it takes.")
+    check(cls, settings)
     plain: dict[str, Any] = {"targets": []} if "targets" in known else {}
     module: VitalsModule = cls(**{**plain, **settings})
     return module
@@ -197,10 +199,10 @@ def _from_torch(path: Path, run_code: bool) -> dict[str, Tensor]:
     import torch
 
     try:
-        content = torch.load(path, map_location="cpu", weights_only=not run_code)
+        content = pickles.load(path, run_code)
     except Exception as error:
         raise CheckpointError(
-            f"'{path}' cannot be read safely: {checkpoints.code_in(path)}. Save only the state dict with "
+            f"'{path}' cannot be read safely: {pickles.code_in(path)}. Save only the state dict with "
             "torch.save(model.state_dict(), FILE), or, where you would run its author's programs, force it with "
             "--run-code."
         ) from error

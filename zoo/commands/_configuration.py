@@ -16,7 +16,7 @@ from zoo import registry
 from zoo.commands._request import import_path
 from zoo.commands._run import Training
 from zoo.data.module import VitalsDataModule
-from zoo.errors import UsageError
+from zoo.errors import UsageError, ZooError
 from zoo.module import VitalsModule
 from zoo.training import loggers
 from zoo.training.distillation import Distillation
@@ -110,6 +110,15 @@ class Configuration(LightningCLI):
             self.config = parser.parse_args(self.arguments)
         except argparse.ArgumentError as error:
             raise UsageError(_sentence(str(error))) from error
+
+    def instantiate_classes(self) -> None:
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            # what a model says of its settings comes wrapped in all else that the parser tried
+            if isinstance(error.__cause__, ZooError):
+                raise error.__cause__ from None
+            raise
 
     @property
     def distillation(self) -> Distillation | None:

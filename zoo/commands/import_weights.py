@@ -13,7 +13,6 @@ from typing import Any
 
 from zoo import registry
 from zoo.commands._arguments import named_values
-from zoo.errors import UsageError
 from zoo.weights_of_others import SOURCES, SUFFIXES, import_weights
 
 
@@ -72,6 +71,4 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> dict[str, Any]:
     chosen = {name: getattr(args, name) for name in ("normalise", "frames", "size")}
     settings = {name: value for name, value in chosen.items() if value is not None}
-    if settings.get("normalise") not in (None, "difference", "standard", "none"):
-        raise UsageError(f"There is no way called '{args.normalise}' to normalise: difference, standard or none.")
     return {**settings, **named_values(args.set, "--set form=value")}

@@ -83,7 +83,8 @@ def source_input(input: Input, settings: Augmentation) -> Input:
     """What windows must be cut to, so that the fastest time stretch still fills the model's."""
     if not settings.time_stretch:
         return input
-    return replace(input, frames=int(np.ceil(input.frames * (1 + settings.time_stretch))) + 1)
+    # which no network eats before it is stretched, so that any number will do
+    return replace(input, frames=int(np.ceil(input.frames * (1 + settings.time_stretch))) + 1, multiple_of=1)
 
 
 class Augmented:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.errors import UsageError, ZooError
+from zoo.errors import UsageError
 from zoo.spec import Clip, Input
 
 CALIBRATION, JUDGED = 16, 6
@@ -12,12 +12,9 @@ CALIBRATION, JUDGED = 16, 6
 _CALIBRATED, _JUDGED = 10_000, 20_000
 
 
-def judged(input: Input) -> list[np.ndarray] | None:
-    """Simulated windows (1, ...) of float32 RGB 0..1; None for regions that the simulation does not know."""
-    try:
-        return simulated(input, JUDGED, _JUDGED)
-    except ZooError:
-        return None
+def judged(input: Input) -> list[np.ndarray]:
+    """Simulated windows (1, ...) of float32 RGB 0..1."""
+    return simulated(input, JUDGED, _JUDGED)
 
 
 def calibration(input: Input, data: str | None = None, root: str | None = None) -> list[np.ndarray]:
@@ -28,18 +25,9 @@ def calibration(input: Input, data: str | None = None, root: str | None = None) 
         root: its folder.
 
     Raises:
-        UsageError: the simulation does not know the regions that this model reads.
         ZooError: the data set cannot be read.
     """
-    if data is not None:
-        return _recorded(input, data, root)
-    try:
-        return simulated(input, CALIBRATION, _CALIBRATED)
-    except ZooError as error:
-        raise UsageError(
-            "int8 is calibrated on windows, and nobody is simulated with this model's regions: name a data set with "
-            "--calibrate-on."
-        ) from error
+    return simulated(input, CALIBRATION, _CALIBRATED) if data is None else _recorded(input, data, root)
 
 
 def simulated(input: Input, count: int, first_person: int) -> list[np.ndarray]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from zoo.models.layers import frames_last, in_pieces
 from zoo.models.preparation import difference, motion_and_appearance, standardised
 from zoo.module import VitalsModule
+from zoo.settings import positive
 from zoo.spec import Clip, Crop, Signal
 
 
@@ -116,6 +117,7 @@ class MobileNetAttention(VitalsModule):
         targets: list[str] = [],
         **training: Any,
     ) -> None:
+        positive(step=step)
         super().__init__(
             input=Clip(frames, size, min_frames=step + 1, fps=fps, crop=crop),
             signals={"ppg": Signal("derivative")},

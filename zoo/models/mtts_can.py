@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from zoo.models import tscan
 from zoo.models.preparation import motion_and_appearance, normalised_difference, standardised
 from zoo.module import VitalsModule
+from zoo.settings import positive
 from zoo.spec import Clip, Crop, Signal
 
 
@@ -63,6 +64,7 @@ class MTTSCAN(VitalsModule):
         targets: list[str] = [],
         **training: Any,
     ) -> None:
+        positive(depth=depth)
         super().__init__(
             input=Clip(frames, size, multiple_of=depth, min_frames=depth, fps=fps, crop=crop),
             signals={"ppg": Signal("derivative"), "respiration": Signal("derivative")},

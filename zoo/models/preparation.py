@@ -6,13 +6,14 @@ frames give T differences, the last one 0.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from einops import rearrange
 from torch import Tensor
 from torch.nn import functional as F
 
+from zoo.errors import UnknownName
 from zoo.signals.arrays import moving_sum
 
 Normalise = Literal["difference", "standard", "pulse", "none"]
@@ -29,7 +30,11 @@ def prepared(raw: Tensor, normalise: Normalise, fps: float) -> Tensor:
         return raw
     if normalise == "pulse":
         return pulsation(raw, fps)
-    return normalised_difference(raw) if normalise == "difference" else standardised(raw)
+    if normalise == "difference":
+        return normalised_difference(raw)
+    if normalise == "standard":
+        return standardised(raw)
+    raise UnknownName("way to normalise", normalise, get_args(Normalise))
 
 
 def standardised(raw: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from zoo.errors import UsageError
 from zoo.head import MultitaskHead
 from zoo.models.preparation import to_yuv
 from zoo.module import VitalsModule
+from zoo.settings import positive
 from zoo.spec import Grid, Traces
 
 
@@ -88,6 +89,7 @@ class RhythmNet(VitalsModule):
     ) -> None:
         if not targets:
             raise UsageError("RhythmNet gives no waveform: name at least one target, such as heart_rate.")
+        positive(clip=clip, step=step)
         super().__init__(
             input=Traces(frames, Grid(rows, columns), multiple_of=step, min_frames=clip, fps=fps),
             signals={},

@@ -10,6 +10,7 @@ from zoo.models import deepphys
 from zoo.models.layers import temporal_shift
 from zoo.models.preparation import motion_and_appearance, normalised_difference, standardised
 from zoo.module import VitalsModule
+from zoo.settings import positive
 from zoo.spec import Clip, Crop, Signal
 
 
@@ -62,6 +63,7 @@ class TSCAN(VitalsModule):
         targets: list[str] = [],
         **training: Any,
     ) -> None:
+        positive(depth=depth)
         super().__init__(
             input=Clip(frames, size, multiple_of=depth, min_frames=depth, fps=fps, crop=crop),
             signals={"ppg": Signal("derivative")},

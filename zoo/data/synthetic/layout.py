@@ -7,8 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from zoo.errors import UnknownName
-from zoo.spec import REGIONS, Grid
+from zoo.spec import Grid, check_regions
 
 # x, y in face coordinates (-1..1, y down), area as a share of the face, perfusion relative to the cheek, pulse delay in
 # seconds. Cheeks and forehead are the best skin, nose and chin the worst (Kwon et al. 2015; Kim et al. 2021).
@@ -61,9 +60,7 @@ def layout_of(regions: tuple[str, ...] | Grid) -> Layout:
         perfusion, delay, skin = (values.ravel() for values in perfusion_map(x, y))
         position = np.stack([x.ravel(), y.ravel()], -1)
         return Layout(position, np.full(len(regions), 1.0 / len(regions)), perfusion, delay, skin)
-    for name in regions:
-        if name not in _NAMED:
-            raise UnknownName("region", name, REGIONS, f"Regions are: {', '.join(REGIONS)}.")
+    check_regions(regions)
     table = np.array([_NAMED[name] for name in regions])
     return Layout(table[:, :2], table[:, 2], table[:, 3], table[:, 4], np.ones(len(regions)))
 

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from zoo.models.layers import attention_mask, frames_last, in_pieces, temporal_shift
 from zoo.models.preparation import difference, standardised
 from zoo.module import VitalsModule
+from zoo.settings import positive
 from zoo.spec import Clip, Crop, Signal
 
 # module of the published code: module here
@@ -108,6 +109,7 @@ class EfficientPhys(VitalsModule):
         targets: list[str] = [],
         **training: Any,
     ) -> None:
+        positive(depth=depth)
         super().__init__(
             input=Clip(frames, size, multiple_of=depth, min_frames=depth, fps=fps, crop=crop),
             signals={"ppg": Signal("derivative")},
