@@ -54,8 +54,8 @@ def _named_in(path: Path) -> Iterator[str]:
                     yield ".".join(texts[-2:])
                 elif operation.name == "MEMOIZE":
                     memo.append(texts[-1] if texts else "")
-                elif "GET" in operation.name and int(argument) < len(memo):
-                    texts.append(memo[int(argument)])
+                elif "GET" in operation.name and isinstance(argument, int) and argument < len(memo):
+                    texts.append(memo[argument])
                 elif isinstance(argument, str):
                     texts.append(argument)
     except ValueError:
