@@ -139,6 +139,16 @@ def test_the_waveform_itself() -> None:
     assert result["ppg_rmse"] == pytest.approx(math.sqrt(2), abs=1e-5)
 
 
+def test_a_wandering_baseline_costs_the_waveform_but_not_its_band() -> None:
+    metric = VitalsMetrics(outputs("ppg"), FPS)
+    t = torch.arange(600) / FPS
+    pulse, wander = torch.sin(2 * torch.pi * 1.2 * t), 3 * torch.sin(2 * torch.pi * 0.05 * t)
+    metric.update({"ppg": pulse[None]}, {}, batch(["a"], (pulse + wander)[None]))
+    result = scores(metric)
+    assert result["ppg_r"] < 0.5
+    assert result["ppg_band_r"] > 0.95
+
+
 def test_the_pulse_of_a_delayed_copy() -> None:
     metric = VitalsMetrics(outputs("ppg"), FPS, "spectral")
     metric.update({"ppg": wave([66.0, 90.0], phase=0.6)}, {}, batch(["a", "b"], wave([60.0, 90.0])))

@@ -158,7 +158,8 @@ def _result(result: Mapping[str, Any]) -> list[str]:
             f"{100 * metrics['heart_rate_within_3']:.0f} % within 3 bpm"
         )
     if "ppg_r" in metrics:
-        lines.append(f"    waveform: r {metrics['ppg_r']:.2f}")
+        inside = f" ({metrics['ppg_band_r']:.2f} in the band of the pulse)" if "ppg_band_r" in metrics else ""
+        lines.append(f"    waveform: r {metrics['ppg_r']:.2f}{inside}")
     skills = [f"{key.removesuffix('_skill')} {value:+.2f}" for key, value in metrics.items() if _is_skill(key)]
     if skills:
         simulated = " (simulated people: no evidence about real ones)" if _on_simulated(result) else ""

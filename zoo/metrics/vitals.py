@@ -49,7 +49,8 @@ class VitalsMetrics(Metric):
     `heart_rate_mae, _mae_se, _rmse, _mape, _r, _within_3, _within_5, _coverage, _naive_mae, _naive_within_3, _skill,
     _floor_mae, _floor_within_3, _confident_mae` and `trust_scores` (`respiration_rate_*` alike, read from the pulse's
     modulations where the model gives no respiration; `heart_rate_head_*` where a head gives the
-    rate besides the waveform), `ppg_r, ppg_mae, ppg_rmse, ppg_error_std, ppg_snr` (dB), `ppg_macc`, `ibi_mae` (ms), and
+    rate besides the waveform), `ppg_r, ppg_mae, ppg_rmse, ppg_error_std, ppg_snr` (dB), `ppg_macc`, `ppg_band_r`
+    (after the protocol's filters, as `zoo evaluate` correlates), `ibi_mae` (ms), and
     `<target>_<key>` with the keys of `zoo.metrics.scores.target_scores`. Shares are 0..1, rates in 1/min.
 
     Args:
@@ -178,7 +179,7 @@ class VitalsMetrics(Metric):
         return found
 
     def _pulse(self, predicted: Array, label: Array | None, asked: Array, table: dict[str, Array]) -> None:
-        """What is read of pulse waves alone: inter-beat interval, SNR and MACC."""
+        """What is read of pulse waves alone: inter-beat interval, SNR, MACC, and r in the protocol's band."""
         if label is None:
             return
         band = {"low": self.protocol.low, "high": self.protocol.high}
@@ -187,8 +188,10 @@ class VitalsMetrics(Metric):
         truth = table["heart_rate_truth"]
         both = np.isfinite(predicted) & np.isfinite(label)
         for rows, cut in stretches(both, asked, LABEL_KNOWN):
-            quality = self.protocol.quality(predicted[rows, cut], label[rows, cut], truth[rows], self.fps)
-            table["ppg_snr"][rows], table["ppg_macc"][rows] = quality
+            waves = predicted[rows, cut], label[rows, cut]
+            table["ppg_snr"][rows], table["ppg_macc"][rows] = self.protocol.quality(*waves, truth[rows], self.fps)
+            filtered = [self.protocol.filtered(wave, self.fps) for wave in waves]
+            table["ppg_band_r"][rows] = stats.waveform_errors(*filtered)["r"]
 
     def sync(self, *args: Any, **options: Any) -> None:
         # a process that was given no window must still bring tensors of the right shape to the exchange
@@ -303,7 +306,7 @@ def _sources(waveforms: Sequence[str], targets: Sequence[str]) -> dict[str, str]
 
 def _waveform_columns(waveforms: Sequence[str]) -> list[str]:
     columns = [f"{name}_{key}" for name in waveforms for key in ("r", "mae", "rmse", "error_std")]
-    return [*columns, "ppg_snr", "ppg_macc"] if "ppg" in waveforms else columns
+    return [*columns, "ppg_snr", "ppg_macc", "ppg_band_r"] if "ppg" in waveforms else columns
 
 
 def _columns(waveforms: Sequence[str], targets: Sequence[str]) -> tuple[str, ...]:
