@@ -126,19 +126,26 @@ def data_of(where: str, input: Clip, args: argparse.Namespace, **options: Any) -
     return VitalsDataModule(name, input=input, workers=args.workers, ratios=[0.7, 0.1, 0.2], **place, **options)
 
 
-def sets(args: argparse.Namespace, input: Clip, device: torch.device, real_only: bool) -> dict[str, Windows]:
+def sets(args: argparse.Namespace, input: Clip, device: torch.device, given_only: bool) -> dict[str, Windows]:
     """Windows that train (`train`), that choose (`val`), and those of each test."""
     simulated = args.data == "synthetic"
-    people, others = ({"options": {"people": n}} if simulated else {} for n in (args.people, args.test_people))
+    train_people, test_people = (
+        {"options": {"people": n}} if simulated else {} for n in (args.people, args.test_people)
+    )
     long = replace(input, frames=round(SECONDS * input.fps))
     own = {
-        "train": ("train", data_of(args.data, input, args, **people)),
-        "val": ("val", data_of(args.data, long, args, **others)),
-        "simulated": ("test", data_of(args.data, long, args, test_people="held_out", **others)),
+        "train": ("train", data_of(args.data, input, args, **train_people)),
+        "val": ("val", data_of(args.data, long, args, **test_people)),
+        "simulated": ("test", data_of(args.data, long, args, test_people="held_out", **test_people)),
     }
-    real = {f"real {one.partition('=')[0]}": ("test", data_of(one, long, args, test_people="all")) for one in args.real}
+    others = {"real": args.real, "unseen": args.unseen}
+    given = {
+        f"{kind} {one.partition('=')[0]}": ("test", data_of(one, long, args, test_people="all"))
+        for kind, entries in others.items()
+        for one in entries
+    }
     found = {}
-    for name, (stage, data) in (real if real_only else own | real).items():
+    for name, (stage, data) in (given if given_only else own | given).items():
         started = time.monotonic()
         data.setup({"train": "fit", "val": "validate", "test": "test"}[stage])
         windows = getattr(data, f"{stage}_dataloader")().dataset
@@ -319,6 +326,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="synthetic", metavar="NAME=PATH", help="to train and test on")
     parser.add_argument("--real", action="append", default=[], metavar="NAME=PATH", help="to test on too")
+    parser.add_argument("--unseen", action="append", default=[], metavar="NAME=PATH", help="simulated people, likewise")
     parser.add_argument("--people", type=int, default=400, help="simulated people who train, without a PATH")
     parser.add_argument("--test-people", type=int, default=100, help="simulated people who test, without a PATH")
     parser.add_argument("--seeds", type=int, default=5)
@@ -348,7 +356,7 @@ def main() -> None:
     kept = args.keep is not None and all(
         (args.keep / f"seed{seed}" / f"{name}.json").is_file() for seed in range(args.seeds) for name in MODELS
     )
-    data = sets(args, input, torch.device("cuda" if gpu else "cpu"), real_only=kept and bool(args.real))
+    data = sets(args, input, torch.device("cuda" if gpu else "cpu"), given_only=kept and bool(args.real or args.unseen))
     tests = {name: windows for name, windows in data.items() if name not in ("train", "val")}
     chosen, tried = choose(data, args) if args.choose else (args.change, [])
     recipe = recipes(args, chosen)
