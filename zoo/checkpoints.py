@@ -200,6 +200,23 @@ def load_card(path: Path) -> VitalsModule:
     return module.eval()
 
 
+def take_over(module: VitalsModule, source: VitalsModule, name: str) -> None:
+    """Give a module another one's weights and what travels with them; its own settings may differ otherwise.
+
+    Raises:
+        CheckpointError: weights of another size; `name` says whose.
+    """
+    try:
+        module.load_state_dict(source.state_dict(), strict=False)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights of '{name}' do not fit the --model settings given with them: leave those away that change "
+            "the network's size."
+        ) from error
+    module.statistics, module.trained_on = dict(source.statistics), list(source.trained_on)
+    module.calibrator = source.calibrator
+
+
 def read_calibrator(data: Any, source: str) -> Calibrator | None:
     """The calibrator that travels with a checkpoint, or None.
 

@@ -107,7 +107,7 @@ def _fit(request: Request, into: _run.Folder | None = None) -> int:
     setup = Configuration("fit", [*arguments, *request.arguments], options)
     assert entry is not None
     if start is not None:
-        _fill(setup.model, start, str(request.weights))
+        checkpoints.take_over(setup.model, start, str(request.weights))
     if setup.distillation is not None:
         distil(setup.model, setup.distillation)
     if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -219,7 +219,7 @@ def set_up(request: Request) -> tuple[Configuration, registry.Entry, str | None]
         arguments = _settings_of(weights, entry)
     setup = Configuration(stage, [*arguments, *request.arguments], partial(_evaluation_options, _root(request)))
     assert entry is not None and weights is not None
-    _fill(setup.model, weights, str(source or entry.name))
+    checkpoints.take_over(setup.model, weights, str(source or entry.name))
     return setup, entry, source
 
 
@@ -252,19 +252,6 @@ def _check_same(found: VitalsModule, entry: registry.Entry, path: Path) -> None:
     name = checkpoints.registered_name(found)
     if registry.find("model", name).value != entry.value:
         raise CheckpointError(f"'{path}' is a checkpoint of {name}, not of {entry.name}: give --model {name}.")
-
-
-def _fill(model: VitalsModule, source: VitalsModule, name: str) -> None:
-    """Give a configured model another's weights and what travels with them."""
-    try:
-        model.load_state_dict(source.state_dict(), strict=False)
-    except RuntimeError as error:
-        raise UsageError(
-            f"the weights of '{name}' do not fit the --model settings given with them: leave those away that change "
-            "the network's size."
-        ) from error
-    model.statistics, model.trained_on = dict(source.statistics), list(source.trained_on)
-    model.calibrator = source.calibrator
 
 
 def _root(request: Request) -> Path:
