@@ -77,7 +77,7 @@ def test_memory_is_one_window_not_the_recording() -> None:
 
 
 def test_a_short_recording_is_one_window_of_a_legal_length() -> None:
-    runner = Green(Traces(frames=600, regions=("face",), multiple_of=64, min_frames=64))
+    runner = Green(Traces(frames=640, regions=("face",), multiple_of=64, min_frames=64))
     windows = Windows(runner)
     times = np.arange(400) / 30.0
     push(windows, times, traces(times))

@@ -41,9 +41,9 @@ def heart_rate(
         low, high: band in Hz that the rate must lie in.
         method: how it is read:
             `spectrum`: highest peak of the power spectrum, placed by a parabola through its logarithm. Option `guard`
-            (False): half the frequency where a peak of nearly the same height stands there.
+            (True): half the frequency where a peak of nearly the same height stands there.
             `centroid`: centre of gravity within `width` (14 bpm) of the highest peak of the spectrum smoothed by
-            `smooth` (6 bpm).
+            `smooth` (6 bpm); `guard` likewise.
             `welch`: as `spectrum`, of the mean spectrum of windows of `seconds` (8) that overlap by half.
             `beats`: 60 over the mean inter-beat interval.
             `toolbox` (option `next_power_of_two`), `toolbox_peaks`, `system_b` (`seconds`, `hop`), `system_c`
@@ -138,13 +138,13 @@ def _reason(x: np.ndarray, fps: float, low: float, high: float) -> str:
     return f"no peak between {60 * low:g} and {60 * high:g} bpm stands out"
 
 
-def _spectrum(wave: Array, fps: float, low: float, high: float, whiten: bool, *, guard: bool = False) -> Array:
+def _spectrum(wave: Array, fps: float, low: float, high: float, whiten: bool, *, guard: bool = True) -> Array:
     frequencies, power = power_spectrum(wave, fps)
     return 60 * peak_frequency(frequencies, power, wave.shape[-1] / fps, (low, high), whiten, guard)
 
 
 def _welch(
-    wave: Array, fps: float, low: float, high: float, whiten: bool, *, seconds: float = 8.0, guard: bool = False
+    wave: Array, fps: float, low: float, high: float, whiten: bool, *, seconds: float = 8.0, guard: bool = True
 ) -> Array:
     xp = namespace(wave)
     length = min(wave.shape[-1], max(2, round(seconds * fps)))
@@ -153,12 +153,21 @@ def _welch(
 
 
 def _centroid(
-    wave: Array, fps: float, low: float, high: float, whiten: bool, *, smooth: float = 6.0, width: float = 14.0
+    wave: Array,
+    fps: float,
+    low: float,
+    high: float,
+    whiten: bool,
+    *,
+    smooth: float = 6.0,
+    width: float = 14.0,
+    guard: bool = True,
 ) -> Array:
     xp = namespace(wave)
     frequencies, power = power_spectrum(wave, fps)
     step = float(frequencies[1] - frequencies[0])
-    peak = peak_frequency(frequencies, smoothed(power, smooth / 60 / step), wave.shape[-1] / fps, (low, high), whiten)
+    hills = smoothed(power, smooth / 60 / step)
+    peak = peak_frequency(frequencies, hills, wave.shape[-1] / fps, (low, high), whiten, guard)
     near = (xp.abs(frequencies - peak[..., None]) <= width / 60) & (frequencies >= low) & (frequencies <= high)
     weight = xp.where(near, power * frequencies if whiten else power, xp.zeros_like(power))
     total = xp.sum(weight, axis=-1)

@@ -98,7 +98,8 @@ def _fundamental(weighted: Array, index: Array, reach: int, frequencies: Array, 
     xp = namespace(weighted)
     offsets = xp.arange(-reach, reach + 1, dtype=index.dtype, device=device(index))
     near = index // 2 + offsets
-    near = xp.where(near < 0, xp.zeros_like(near), near)
+    last = xp.full_like(near, weighted.shape[-1] - 1)
+    near = xp.where(near < 0, xp.zeros_like(near), xp.where(near > last, last, near))
     heights = xp.take_along_axis(weighted, near, axis=-1)
     best = xp.argmax(heights, axis=-1, keepdims=True)
     half = xp.take_along_axis(near, best, axis=-1)
