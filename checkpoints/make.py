@@ -25,21 +25,33 @@ from typing import Any
 import yaml
 
 from zoo import checkpoints
+from zoo.metrics.protocol import load_protocol
 from zoo.module import VitalsModule
 from zoo.spec import Clip
 
 FOLDER = Path(__file__).parent
-# people that train, one half in readable videos, and two kinds whom nobody was trained or chosen on: readable videos,
-# and all that can be drawn
+
+
+def filmed(people: int, *words: str, crf: int = 0) -> list[str]:
+    """What `zoo simulate` is told: with `crf`, people who sit still before an encoder of that quality."""
+    return ["--people", str(people), *words, *(["--hard", "0.4", "--crf", str(crf)] if crf else [])]
+
+
+# people that train: in readable videos, in all that can be drawn, and more in videos as hard as those of the web;
+# and two kinds whom nobody was trained or chosen on, in readable videos and in all that can be drawn
+SHORT = ("--seconds", "25.5", "--seed", "0", "--first-person")
 PEOPLE: dict[str, list[str]] = {
-    "people/clear": ["--people", "80", "--seconds", "25.5", "--seed", "0", "--hard", "0.4", "--crf", "20"],
-    "people/drawn": ["--people", "80", "--seconds", "25.5", "--seed", "0", "--first-person", "80"],
-    "unseen": ["--people", "32", "--seed", "1", "--hard", "0.4", "--crf", "20"],
-    "unseen_hard": ["--people", "32", "--seed", "2"],
+    "people/clear": filmed(80, *SHORT, "0", crf=20),
+    "people/drawn": filmed(80, *SHORT, "80"),
+    "more/crf23": filmed(120, *SHORT, "160", crf=23),
+    "more/crf27": filmed(120, *SHORT, "280", crf=27),
+    "more/crf25": filmed(80, *SHORT, "400", crf=25),
+    "more/crf28": filmed(80, *SHORT, "480", crf=28),
+    "unseen": filmed(32, "--seed", "1", crf=20),
+    "unseen_hard": filmed(32, "--seed", "2"),
 }
 UNSEEN = ("unseen", "unseen_hard")
 PROTOCOLS = ("zoo", "spectral")
-SECONDS = 20.0
 KEPT = ("heart_rate", "respiration_rate", "ppg", "ibi")
 
 
@@ -92,24 +104,25 @@ def recipes() -> dict[str, list[Path]]:
 def roots(name: str) -> list[str]:
     """The folders of simulated people that the recipes of a checkpoint read."""
     data = [yaml.safe_load(path.read_text())["data"] for path in recipes()[name]]
-    return [one["root"] for one in data if "root" in one]
+    return [one["root"] for each in data for one in each.get("datasets", [each]) if "root" in one]
 
 
 def simulate(folders: Sequence[str], work: Path, workers: int) -> None:
     """Make the people of these folders, and of those in them."""
     for folder, settings in PEOPLE.items():
-        if Path(folder).parts[0] in folders:
+        if any(Path(folder).is_relative_to(root) for root in folders):
             zoo(["simulate", "--out", folder, *settings, "--workers", str(workers)], work)
 
 
 def long(module: VitalsModule) -> VitalsModule:
-    """A clip model that takes any length, for the windows of 20 s by which it is tested: no seam within one."""
+    """A clip model that takes any length, for the windows by which it is tested: no seam within one."""
     if not isinstance(module.input, Clip):
         return module
-    frames = round(SECONDS * module.input.fps)
+    window = load_protocol("zoo").window
+    assert window is not None
+    frames = round(window * module.input.fps)
     found = type(module)(**{**module.hparams, "frames": frames})
-    found.load_state_dict(module.state_dict())
-    found.statistics = module.statistics
+    checkpoints.take_over(found, module, "the shorter windows")
     return found.eval()
 
 
