@@ -41,7 +41,7 @@ def table(report: dict[str, Any]) -> str:
     failed = [row for row in report["rows"] if row["state"] != "ok"]
     machine, versions = report["environment"], report["environment"]["versions"]
     text = (
-        f"`{report['command']}` on one core of a {machine['cpu']} "
+        f"`{report['command']}` on one core, {machine['cpu']} "
         f"({', '.join(f'{name} {versions[name]}' for name in ('onnxruntime', 'torch') if name in versions)}), "
         f"{max(row['processes'] for row in rows)} processes a model, {report['started'][:10]}. ± is the 95 % interval "
         f"over processes. Accuracy on {describe_data(report['data'])}: simulated people, with its 95 % interval over "
