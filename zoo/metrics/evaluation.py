@@ -109,8 +109,7 @@ def _recording(predicted: Array, label: Array, fps: float, form: Form, protocol:
 
 def _window(predicted: Array, label: Array, fps: float, protocol: Protocol) -> dict[str, float]:
     truth = protocol.truth(label, fps)
-    snr, macc = protocol.quality(predicted, label, truth, fps)
-    filtered = protocol.filtered(predicted, fps)
+    snr, macc, r = protocol.quality(predicted, label, truth, fps)
     estimate = protocol.rate(predicted, fps)
     band = {"low": protocol.low, "high": protocol.high}
     return {
@@ -120,7 +119,7 @@ def _window(predicted: Array, label: Array, fps: float, protocol: Protocol) -> d
         "snr": float(snr),
         "macc": float(macc),
         "confidence": float(confidence(default(), predicted[None], fps, rate=estimate[None], **band)[0]),
-        "r": stats.pearson(filtered, protocol.filtered(label, fps)),
+        "r": float(r),
     }
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import yaml
 
 from zoo.errors import UnknownName, UsageError
+from zoo.metrics.statistics import waveform_errors
 from zoo.signals.beats import mean_ibi_rate
 from zoo.signals.filters import bandpass, detrend
 from zoo.signals.quality import macc, snr
@@ -97,10 +98,15 @@ class Protocol:
         """
         return replace(self, whiten=False).rate(contact, fps)
 
-    def quality(self, wave: Array, contact: Array, rate: Array, fps: float) -> tuple[Array, Array]:
-        """SNR (dB) about the true `rate` and MACC (0..1) with the contact signal, (...) each, of waveforms (..., T)."""
+    def quality(self, wave: Array, contact: Array, rate: Array, fps: float) -> tuple[Array, Array, Array]:
+        """What waveforms (..., T) are worth after this protocol's filters, (...) each.
+
+        Returns:
+            SNR (dB) about the true `rate`; MACC (0..1) and Pearson's r (-1..1) with the contact signal.
+        """
         wave, contact = (self.filtered(np.asarray(x, np.float64), fps) for x in (wave, contact))
-        return snr(wave, fps, rate, low=self.low, high=self.high), macc(wave, contact)
+        r = waveform_errors(wave, contact)["r"]
+        return snr(wave, fps, rate, low=self.low, high=self.high), macc(wave, contact), r
 
     def starts(self, samples: int, fps: float) -> list[tuple[int, int]]:
         """(first, last + 1) sample of each window of a recording; a recording shorter than a window is one window."""

@@ -188,10 +188,8 @@ class VitalsMetrics(Metric):
         truth = table["heart_rate_truth"]
         both = np.isfinite(predicted) & np.isfinite(label)
         for rows, cut in stretches(both, asked, LABEL_KNOWN):
-            waves = predicted[rows, cut], label[rows, cut]
-            table["ppg_snr"][rows], table["ppg_macc"][rows] = self.protocol.quality(*waves, truth[rows], self.fps)
-            filtered = [self.protocol.filtered(wave, self.fps) for wave in waves]
-            table["ppg_band_r"][rows] = stats.waveform_errors(*filtered)["r"]
+            quality = self.protocol.quality(predicted[rows, cut], label[rows, cut], truth[rows], self.fps)
+            table["ppg_snr"][rows], table["ppg_macc"][rows], table["ppg_band_r"][rows] = quality
 
     def sync(self, *args: Any, **options: Any) -> None:
         # a process that was given no window must still bring tensors of the right shape to the exchange
