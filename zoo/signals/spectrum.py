@@ -97,9 +97,7 @@ def _fundamental(weighted: Array, index: Array, reach: int, frequencies: Array, 
     """`index`, or that of the peak within `reach` bins of its half where that is at least 0.7 as high."""
     xp = namespace(weighted)
     offsets = xp.arange(-reach, reach + 1, dtype=index.dtype, device=device(index))
-    near = index // 2 + offsets
-    last = xp.full_like(near, weighted.shape[-1] - 1)
-    near = xp.where(near < 0, xp.zeros_like(near), xp.where(near > last, last, near))
+    near = xp.clip(index // 2 + offsets, 0, weighted.shape[-1] - 1)
     heights = xp.take_along_axis(weighted, near, axis=-1)
     best = xp.argmax(heights, axis=-1, keepdims=True)
     half = xp.take_along_axis(near, best, axis=-1)
