@@ -204,12 +204,12 @@ def take_over(module: VitalsModule, source: VitalsModule, name: str) -> None:
     """Give a module another one's weights and what travels with them; its own settings may differ otherwise.
 
     Raises:
-        CheckpointError: weights of another size; `name` says whose.
+        UsageError: weights of another size; `name` says whose.
     """
     try:
         module.load_state_dict(source.state_dict(), strict=False)
     except RuntimeError as error:
-        raise CheckpointError(
+        raise UsageError(
             f"the weights of '{name}' do not fit the --model settings given with them: leave those away that change "
             "the network's size."
         ) from error
