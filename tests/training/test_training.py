@@ -92,7 +92,7 @@ class Steps(L.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=1e-9)
 
 
-def trained(module: Steps, *callbacks: L.Callback) -> L.Trainer:
+def trained(module: Steps, *callbacks: L.Callback, **options: Any) -> L.Trainer:
     trainer = L.Trainer(
         accelerator="cpu",
         max_epochs=1,
@@ -101,6 +101,7 @@ def trained(module: Steps, *callbacks: L.Callback) -> L.Trainer:
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=list(callbacks),
+        **options,
     )
     batches = [{"recording": [f"r{i}"]} for i in range(len(module.losses))]
     trainer.fit(module, torch.utils.data.DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
@@ -121,6 +122,28 @@ def test_losses_that_explode_or_are_no_number(losses: list[float], says: str) ->
     with pytest.raises(TrainingError, match=says):
         trained(module, StopDiverging())
     assert module.weight.isfinite().all()
+
+
+class Scaled(L.pytorch.plugins.Precision):
+    """Losses come multiplied, as half precision has them."""
+
+    def __init__(self) -> None:
+        self.scaler = torch.amp.GradScaler("cpu", init_scale=2.0**20)
+        self.scaler.scale(torch.ones(()))
+
+    def pre_backward(self, tensor: torch.Tensor, module: L.LightningModule) -> torch.Tensor:  # type: ignore[override]
+        return super().pre_backward(self.scaler.scale(tensor), module)
+
+
+def test_a_scaled_loss_is_measured_unscaled() -> None:
+    trained(Steps([1.0, 0.5, 2.0]), StopDiverging(), plugins=Scaled())
+    with pytest.raises(TrainingError, match=r"at step 2: the loss is 2e\+03, over 1e\+03"):
+        trained(Steps([1.0, 0.5, 2000.0]), StopDiverging(), plugins=Scaled())
+
+
+def test_of_batches_that_are_added_up_the_bad_one_is_named() -> None:
+    with pytest.raises(TrainingError, match=r"the loss is nan .*\(recordings r2\)"):
+        trained(Steps([1.0, 0.5, float("nan"), 0.5]), StopDiverging(), accumulate_grad_batches=2)
 
 
 def test_a_loss_that_falls_below_zero_is_no_divergence() -> None:

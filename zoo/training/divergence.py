@@ -33,7 +33,8 @@ class StopDiverging(Callback):
         self.kept, self.factor = kept, factor
         self.limit: float | None = None
         self._batch: Any = None
-        self._loss: Tensor | None = None
+        # loss and recordings of each batch since the optimiser's last step
+        self._seen: list[tuple[Tensor, set[str]]] = []
 
     def state_dict(self) -> dict[str, Any]:
         return {"limit": self.limit}
@@ -47,22 +48,28 @@ class StopDiverging(Callback):
         self._batch = batch
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        self._loss = loss.detach().float()
+        self._seen.append((loss.detach().float(), {str(name) for name in self._batch.get("recording", ())}))
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Any) -> None:
-        if self._loss is None:
+        if not self._seen:
             return
+        losses, recordings = zip(*self._seen, strict=True)
+        self._seen = []
         gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
-        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
-        norm = torch.zeros_like(self._loss)
-        if gradients and not scaled:
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        norm = torch.zeros_like(losses[0])
+        if gradients and scaler is None:
             norm = torch.stack(torch._foreach_norm(gradients)).float().sum()
         # one look at the device a step
-        loss, norm_value = torch.stack([self._loss * trainer.accumulate_grad_batches, norm]).tolist()
+        *found, norm_value = torch.stack([*losses, norm]).tolist()
+        # what comes here is a share of what was accumulated, and scaled where the precision needs it
+        share = trainer.accumulate_grad_batches / (1.0 if scaler is None else scaler.get_scale())
+        worst = max(range(len(found)), key=lambda i: abs(found[i]) if found[i] == found[i] else float("inf"))
+        loss = found[worst] * share
         if self.limit is None and abs(loss) < float("inf"):
             self.limit = self.factor * max(abs(loss), 1.0)
         what = _what(loss, norm_value, self.limit)
-        names = sorted({str(name) for name in self._batch.get("recording", ())}) if what else []
+        names = sorted(recordings[worst]) if what else []
         if trainer.world_size > 1:
             what, names = _of_all(what, names, trainer)
         if what:
