@@ -7,8 +7,8 @@ import pickle
 import pytest
 import torch
 
-from zoo import checkpoints
-from zoo.errors import CheckpointError, UnknownName
+from zoo import checkpoints, registry
+from zoo.errors import CheckpointError, UnknownName, UsageError
 from zoo.models.fpn1d_multitask import FPN1DMultitask
 from zoo.signals.calibrator import default
 
@@ -152,3 +152,48 @@ def test_every_shipped_checkpoint_loads_and_says_how_it_was_made(name):
         prediction = module(module.example_input())
     assert all(wave.isfinite().all() for wave in prediction.waveforms.values())
     assert module.trained_on == card.trained_on
+
+
+@pytest.mark.parametrize(
+    ("part", "broken", "says"),
+    [
+        ("zoo", ["physnet"], "does not name its model"),
+        ("hyper_parameters", ["frames"], "is damaged"),
+        ("state_dict", None, "is damaged"),
+        ("statistics", {"age": [40.0]}, "label statistics .* are damaged"),
+        ("statistics", [40.0], "label statistics .* are damaged"),
+    ],
+)
+def test_a_checkpoint_of_the_wrong_shape_is_one_sentence(card, tmp_path, part, broken, says):
+    _, module = card
+    known = {"model": "fpn1d_multitask", "statistics": {}, "trained_on": []}
+    state = {"zoo": known, "hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
+    (known if part == "statistics" else state)[part] = broken
+    torch.save(state, tmp_path / "odd.ckpt")
+    with pytest.raises(CheckpointError, match=says):
+        checkpoints.load(tmp_path / "odd.ckpt")
+
+
+def test_a_card_with_damaged_statistics_is_one_sentence(card):
+    data = json.loads(card[0].read_text())
+    data["statistics"] = {"age": [40.0]}
+    card[0].write_text(json.dumps(data))
+    with pytest.raises(CheckpointError, match="label statistics"):
+        checkpoints.load(card[0])
+
+
+def test_weights_of_another_model_are_not_taken_over(card):
+    _, module = card
+    with pytest.raises(UsageError, match="holds weights of fpn1d_multitask, not of physnet"):
+        checkpoints.take_over(registry.model_class("physnet")(), module, "small")
+
+
+def test_what_the_weights_lack_is_told(card):
+    _, module = card
+    assert checkpoints.take_over(type(module)(**module.hparams), module, "small") == []
+    more = type(module)(**{**module.hparams, "targets": ["age", "sex", "spo2"]})
+    with pytest.raises(UsageError, match="do not fit"):
+        checkpoints.take_over(more, module, "small")
+    plain = type(module)(**{**module.hparams, "targets": []})
+    missing = checkpoints.take_over(type(module)(**module.hparams), plain, "plain")
+    assert "head.out.weight" in missing

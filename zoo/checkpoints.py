@@ -194,18 +194,23 @@ def load_card(path: Path) -> VitalsModule:
     except Exception as error:
         raise CheckpointError(f"'{weights_path}' is not a safetensors file ({error}).") from error
     _fill(module, weights, str(path))
-    module.statistics = {key: (v[0], v[1], v[2]) for key, v in card.statistics.items()}
+    module.statistics = _statistics(card.statistics, str(path))
     module.trained_on = list(card.trained_on)
     module.calibrator = read_calibrator(card.confidence, str(path))
     return module.eval()
 
 
-def take_over(module: VitalsModule, source: VitalsModule, name: str) -> None:
+def take_over(module: VitalsModule, source: VitalsModule, name: str) -> list[str]:
     """Give a module another one's weights and what travels with them; its own settings may differ otherwise.
 
+    Returns:
+        The module's weights that the source lacks, such as those of a further biomarker: they stay as they were drawn.
+
     Raises:
-        UsageError: weights of another size; `name` says whose.
+        UsageError: weights of another model or of another size; `name` says whose.
     """
+    if registered_name(module) != (other := registered_name(source)):
+        raise UsageError(f"'{name}' holds weights of {other}, not of {registered_name(module)}: give --model {other}.")
     try:
         module.load_state_dict(source.state_dict(), strict=False)
     except RuntimeError as error:
@@ -214,7 +219,9 @@ def take_over(module: VitalsModule, source: VitalsModule, name: str) -> None:
             "the network's size."
         ) from error
     module.statistics, module.trained_on = dict(source.statistics), list(source.trained_on)
+    module.division = dict(source.division)
     module.calibrator = source.calibrator
+    return sorted(set(_weights(module)) - set(_weights(source)))
 
 
 def read_calibrator(data: Any, source: str) -> Calibrator | None:
@@ -248,11 +255,16 @@ def load_ckpt(path: Path) -> VitalsModule:
             f"'{path}' cannot be read safely: {pickles.code_in(path)}. "
             "Weights of other projects come in by 'zoo import'."
         ) from error
-    name = checkpoint.get("zoo", {}).get("model") if isinstance(checkpoint, Mapping) else None
-    if not isinstance(name, str):
+    known = checkpoint.get("zoo") if isinstance(checkpoint, Mapping) else None
+    name = known.get("model") if isinstance(known, Mapping) else None
+    if not isinstance(known, Mapping) or not isinstance(name, str):
         raise CheckpointError(f"'{path}' is no checkpoint of this zoo: it does not name its model.")
-    module = _build(name, checkpoint.get("hyper_parameters", {}), str(path))
-    _fill(module, checkpoint["state_dict"], str(path))
+    parts = [checkpoint.get(key, {}) for key in ("hyper_parameters", "state_dict")]
+    if not all(isinstance(part, Mapping) for part in parts):
+        raise CheckpointError(f"'{path}' is damaged: its hyper-parameters or weights are no table. Fetch it anew.")
+    module = _build(name, parts[0], str(path))
+    _fill(module, parts[1], str(path))
+    _statistics(known.get("statistics", {}), str(path))
     module.on_load_checkpoint(checkpoint)
     return module.eval()
 
@@ -306,6 +318,14 @@ def _build(model: str, hyper_parameters: Mapping[str, Any], source: str) -> Vita
     except (TypeError, UsageError, InputShapeError) as error:
         raise CheckpointError(f"'{source}' has hyper-parameters that {model} does not take ({error}).") from error
     return module
+
+
+def _statistics(given: Any, source: str) -> dict[str, tuple[float, float, float]]:
+    """Mean, deviation and median of the training labels, as a file gives them."""
+    try:
+        return {str(key): (float(v[0]), float(v[1]), float(v[2])) for key, v in given.items()}
+    except (AttributeError, TypeError, ValueError, IndexError, KeyError) as error:
+        raise CheckpointError(f"The label statistics in '{source}' are damaged: fetch it anew.") from error
 
 
 def _fill(module: VitalsModule, weights: Mapping[str, Any], source: str) -> None:

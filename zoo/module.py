@@ -113,6 +113,7 @@ class VitalsModule(L.LightningModule):
         )
         self.statistics: dict[str, tuple[float, float, float]] = {}
         self.trained_on: list[str] = []
+        self.division: dict[str, Any] = {}
         self.calibrator: Calibrator | None = None
         self.metrics: VitalsMetrics | None = None
         # losses beyond those of the labels, {name: loss} of (batch, waveforms, maps); its parameters learn too, and are
@@ -200,7 +201,9 @@ class VitalsModule(L.LightningModule):
         data = getattr(self.trainer, "datamodule", None)
         if data is not None and stage == "fit":
             self.statistics = dict(data.statistics)
-            self.trained_on = sorted({*data.trained_on, *getattr(self.lesson, "trained_on", ())})
+            # what the weights that it starts from have seen, stays seen
+            self.division = data.division
+            self.trained_on = sorted({*self.trained_on, *data.trained_on, *getattr(self.lesson, "trained_on", ())})
             if self.head is not None:
                 self.head.set_statistics(self.statistics)
         statistics = self.statistics or (dict(data.statistics) if data is not None else {})
@@ -322,6 +325,7 @@ class VitalsModule(L.LightningModule):
             "model": registered_name(self),
             "statistics": {name: [float(v) for v in values] for name, values in self.statistics.items()},
             "trained_on": list(self.trained_on),
+            "division": dict(self.division),
             "confidence": None if self.calibrator is None else self.calibrator.to_dict(),
         }
 
@@ -329,6 +333,7 @@ class VitalsModule(L.LightningModule):
         known = checkpoint.get("zoo", {})
         self.statistics = {name: (v[0], v[1], v[2]) for name, v in known.get("statistics", {}).items()}
         self.trained_on = list(known.get("trained_on", []))
+        self.division = dict(known.get("division", {}))
         self.calibrator = read_calibrator(known.get("confidence"), "the checkpoint")
         # a run that goes on, perhaps for longer, has the length of its own schedule
         for state in checkpoint.get("lr_schedulers", []):

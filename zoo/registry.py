@@ -153,6 +153,14 @@ def dataset(name: str) -> ModuleType:
     return module
 
 
+def is_simulated(name: str) -> bool:
+    """Whether a data set's people are simulated; one that is not registered here is taken for real."""
+    if name not in entries("dataset"):
+        return False
+    reader = dataset(name)
+    return hasattr(reader, "windows") or getattr(reader.INFO, "simulated", False)
+
+
 def source(entry: Entry) -> Path | None:
     """The file that an entry's module would be imported from; None where there is none. Nothing is imported."""
     name, *rest = entry.module.split(".")

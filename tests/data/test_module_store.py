@@ -187,8 +187,35 @@ def test_a_split_by_recording_is_warned_of(tmp_path: Path) -> None:
         of(None, store=str(tmp_path), split="recording").setup("fit")
 
 
-def test_a_folder_of_simulated_people_counts_as_simulated(tmp_path):
-    input = Traces(60, ("face",), min_frames=2)
-    assert VitalsDataModule("folder", root=str(tmp_path), input=input).trained_on == ["folder"]
-    (tmp_path / "simulation.json").write_text("{}")
-    assert VitalsDataModule("folder", root=str(tmp_path), input=input).trained_on == ["synthetic"]
+def test_simulated_people_count_as_simulated_wherever_they_lie(tmp_path: Path) -> None:
+    for name in ("drawn", "filmed"):
+        (folder := tmp_path / "videos" / name / "p1").mkdir(parents=True)
+        write_face_clip(folder / f"{name}.mp4", seconds=3.0, fps=15, size=(240, 180))
+    (tmp_path / "videos" / "drawn" / "simulation.json").write_text("{}")
+    both = of(tmp_path / "videos", store=str(tmp_path / "store"))
+    assert both.trained_on == both.tested_on == ["folder", "synthetic"]
+    assert of(tmp_path / "videos" / "drawn").trained_on == ["synthetic"]
+    assert of(tmp_path / "videos" / "filmed").trained_on == ["folder"]
+    assert not both.failed
+    batches(both)
+    # the store knows it, once the videos are gone
+    assert of(None, store=str(tmp_path / "store")).trained_on == ["folder", "synthetic"]
+
+
+def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "p1_1.mp4").write_bytes(name.encode())
+    entries = [{"name": "folder", "root": str(tmp_path / name)} for name in ("a", "b")]
+    with pytest.raises(DataError, match="have the same name, so that one would be taken for the other"):
+        VitalsDataModule(datasets=entries, input=INPUT, workers=0, store=str(tmp_path / "s")).setup("fit")
+
+
+def test_people_are_held_out_only_by_the_division_that_trained(root: Path) -> None:
+    data = of(root)
+    assert data.holds_out(data.division) and data.holds_out({})
+    assert not of(root, seed=8).holds_out(data.division) and not of(root, ratios=[0.6, 0.2, 0.2]).holds_out(
+        data.division
+    )
+    assert not of(root, test_people="all").holds_out(data.division)
+    assert VitalsDataModule(input=INPUT, seed=8).holds_out(VitalsDataModule(input=INPUT).division)

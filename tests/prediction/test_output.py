@@ -46,7 +46,7 @@ def test_csv_survives_commas_and_quotes() -> None:
     assert rows[0]["video"] == "a,b.mp4"
     assert rows[0]["notes"] == 'one "note"; another'
     assert rows[0]["age (years)"] == "44.0000"
-    assert rows[0]["sex (probability of male, trained on simulated people only: not medical)"] == "0.2500"
+    assert rows[0]["sex (probability of male, trained on simulated people: not medical)"] == "0.2500"
     assert (rows[1]["error"], rows[1]["heart_rate (1/min)"]) == ('bad, "very"', "")
 
 

@@ -122,6 +122,10 @@ def test_a_cross_validation_that_is_killed_keeps_what_is_finished(
         (["test", "--model", "pos", "--cv", "5"], "'zoo test' takes no --cv"),
         (["fit", "--model", "fpn1d_multitask", "--cv", "3", "--ckpt_path", "best"], "--ckpt_path is last or auto"),
         (["fit", "--model", "fpn1d_multitask", "--cv", "3", "--plots", "x"], "draws nothing"),
+        (
+            ["fit", "--config", "can_student_kd.quick", "--teacher", "can_teacher", "--data", "synthetic", "--cv", "3"],
+            "The teacher was trained on synthetic",
+        ),
     ],
 )
 def test_what_cannot_be_cross_validated_is_one_sentence(

@@ -101,7 +101,7 @@ def _biomarkers(rows: Sequence[Row]) -> Section:
     ]  # fmt: skip
     note = (
         "1 is perfect, 0 no better than the naive predictor, below 0 worse. Respiration may be read from the waveform. "
-        f"'{SIMULATED}': trained on simulated people only, which says nothing about real ones."
+        f"'{SIMULATED}': trained on simulated people, which says nothing about real ones."
     )
     return Section("Skill of biomarkers over the naive predictor", header, lines, note, words=3)
 

@@ -17,7 +17,7 @@ def worth(job: dict[str, Any]) -> dict[str, Any]:
 
     Returns:
         `worth`, the scores by name with the heart rate's interval over people, and `simulated`, whether the model was
-        trained on simulated people only.
+        trained on simulated people.
     """
     import lightning as L
 

@@ -69,13 +69,13 @@ class Reporter(Callback):
     def _keep(self, module: Any, stage: str) -> None:
         trained_on = module.trained_on
         # with its own people held out, a data set that was trained on is a fair test
-        held_out = stage != "test" or self.data.test_people != "all"
+        held_out = stage != "test" or self.data.holds_out(module.division)
         found = tables.report(
             module.metrics,
             self.title,
-            simulated=bool(trained_on) and all(map(simulates, trained_on)),
+            simulated=any(map(registry.is_simulated, trained_on)),
             trained_on=() if held_out else trained_on,
-            tested_on=[source.name for source in self.data.sources if source.use != "train"],
+            tested_on=self.data.tested_on,
         )
         # of several processes, each holds a part
         with module.metrics.sync_context():
@@ -126,11 +126,6 @@ def _interval(scored: Scored) -> dict[str, float]:
         return {}
     low, high = statistics.bootstrap(statistics.mae, columns[RATE], columns[f"{RATE}_truth"], scored.people)
     return {f"{RATE}_mae_low": low, f"{RATE}_mae_high": high} if np.isfinite(low) else {}
-
-
-def simulates(dataset: str) -> bool:
-    """Whether a data set's people are simulated; one that is not registered here is taken for real."""
-    return dataset in registry.entries("dataset") and hasattr(registry.dataset(dataset), "windows")
 
 
 def score(

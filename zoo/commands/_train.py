@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -79,11 +79,19 @@ def fit(request: Request) -> int:
     entry = request.model
     plan = Configuration("fit", [*arguments, *request.arguments], partial(_evaluation_options, _root(request)))
     assert entry is not None
-    if start is not None and (seen := set(start.trained_on) & set(plan.datamodule.trained_on)):
+    trained_on = set(plan.datamodule.trained_on)
+    if start is not None and (seen := set(start.trained_on) & trained_on):
         raise UsageError(
             f"{request.weights} was trained on {', '.join(sorted(seen))}: its people would be tested. Cross-validate "
             f"from fresh weights with --model {entry.name}."
         )
+    if plan.distillation is not None and plan.distillation.teacher:
+        teacher = checkpoints.load(plan.distillation.teacher)
+        if seen := set(teacher.trained_on) & trained_on:
+            raise UsageError(
+                f"The teacher was trained on {', '.join(sorted(seen))}: it would teach what it knows of the people who "
+                "are tested. Cross-validate with a teacher of other people."
+            )
     return _cross_validate.run(request, plan, entry, _root(request), _fit)
 
 
@@ -106,8 +114,8 @@ def _fit(request: Request, into: _run.Folder | None = None) -> int:
 
     setup = Configuration("fit", [*arguments, *request.arguments], options)
     assert entry is not None
-    if start is not None:
-        checkpoints.take_over(setup.model, start, str(request.weights))
+    if start is not None and (new := checkpoints.take_over(setup.model, start, str(request.weights))):
+        _tell(f"note: {request.weights} has no {_few(new)}: training begins there with random weights.", request)
     if setup.distillation is not None:
         distil(setup.model, setup.distillation)
     if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -219,8 +227,15 @@ def set_up(request: Request) -> tuple[Configuration, registry.Entry, str | None]
         arguments = _settings_of(weights, entry)
     setup = Configuration(stage, [*arguments, *request.arguments], partial(_evaluation_options, _root(request)))
     assert entry is not None and weights is not None
-    checkpoints.take_over(setup.model, weights, str(source or entry.name))
+    if new := checkpoints.take_over(setup.model, weights, str(source or entry.name)):
+        raise UsageError(
+            f"'{source or entry.name}' has no {_few(new)}: leave those --model settings away that add to the network."
+        )
     return setup, entry, source
+
+
+def _few(names: Sequence[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _evaluation_options(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -109,8 +109,27 @@ class VitalsDataModule(L.LightningDataModule):
 
     @property
     def trained_on(self) -> list[str]:
-        """Names of the data sets that training takes windows from; a folder of simulated people is `synthetic`."""
-        return sorted({_trained_as(source) for source in self.sources if source.use != "test"})
+        """Names of the data sets that training takes windows from; what `zoo simulate` wrote is `synthetic`."""
+        return sorted(set[str]().union(*(self._known_as(one) for one in self.sources if one.use != "test")))
+
+    @property
+    def tested_on(self) -> list[str]:
+        """Names of the data sets that tests take windows from, likewise."""
+        return sorted(set[str]().union(*(self._known_as(one) for one in self.sources if one.use != "train")))
+
+    @property
+    def division(self) -> dict[str, Any]:
+        """What decides who trains, validates and tests."""
+        facts = {"split": self.by, "ratios": list(self.ratios), "seed": self.seed}
+        return {**facts, "folds": self.folds, "fold": self.fold, "val_fold": self.val_fold}
+
+    def holds_out(self, division: Mapping[str, Any]) -> bool:
+        """Whether those who test cannot have trained a model: by the division that it was trained by, where known."""
+        if self.test_people == "all":
+            return False
+        # people who are drawn anew are divided by their numbers
+        recorded = any(not hasattr(registry.dataset(source.name), "windows") for source in self.sources)
+        return not recorded or not division or dict(division) == self.division
 
     def groups(self, stage: Stage) -> Groups:
         """Labels to report a stage by, {label: {recording: value}}, once it is set up."""
@@ -237,8 +256,10 @@ class VitalsDataModule(L.LightningDataModule):
             return list(recordings)
         # one split for all entries of a data set: who trains from the front does not test from the side
         entries = [self._listed(entry) for entry in self.sources if entry.name == source.name]
-        everybody = list({recording.name: recording for entry in entries for recording in entry.recordings}.values())
-        parts: Split = split(everybody, self.by, self.ratios, self.folds, self.fold, self.seed, self.val_fold)
+        everybody = _by_name(recording for entry in entries for recording in entry.recordings)
+        parts: Split = split(
+            list(everybody.values()), self.by, self.ratios, self.folds, self.fold, self.seed, self.val_fold
+        )
         names = {recording.name for recording in recordings}
         return [recording for recording in getattr(parts, stage) if recording.name in names]
 
@@ -250,6 +271,13 @@ class VitalsDataModule(L.LightningDataModule):
             self.failed += self._listings[key].skipped
             self.notes += self._listings[key].notes
         return self._listings[key]
+
+    def _known_as(self, source: Source) -> set[str]:
+        """The data sets whose people a source holds: its own name, and `synthetic` for those whom the zoo drew."""
+        if hasattr(registry.dataset(source.name), "windows"):
+            return {source.name}
+        recordings = self._listed(source).recordings
+        return {"synthetic" if one.simulated else source.name for one in recordings} or {source.name}
 
     def published_folds(self) -> int:
         """How many published folds the data set has; 0 where it has none.
@@ -266,11 +294,11 @@ class VitalsDataModule(L.LightningDataModule):
 
     def _tests_everybody(self, source: Source) -> bool:
         if source.use == "test":
-            return self.test_people != "held_out" or _trained_as(source) not in self.trained_on
+            return self.test_people != "held_out" or self._known_as(source).isdisjoint(self.trained_on)
         if self.test_people != "auto":
             return self.test_people == "all"
         model = getattr(self.trainer, "lightning_module", None)
-        return _trained_as(source) not in getattr(model, "trained_on", [])
+        return self._known_as(source).isdisjoint(getattr(model, "trained_on", []))
 
     def train_dataloader(self) -> DataLoader[Any]:
         sets = self._stages["train"]
@@ -325,8 +353,19 @@ class VitalsDataModule(L.LightningDataModule):
         )
 
 
-def _trained_as(source: Source) -> str:
-    """What training on a source counts as: on a folder that `zoo simulate` wrote, as `synthetic`."""
-    from zoo.data.synthetic.faces.recordings import SETTINGS_FILE
+def _by_name(recordings: Iterable[Recording]) -> dict[str, Recording]:
+    """Recordings of several entries by their names, which one store and one split know them by.
 
-    return "synthetic" if source.root and (Path(source.root) / SETTINGS_FILE).is_file() else source.name
+    Raises:
+        DataError: two videos of one name.
+    """
+    found: dict[str, Recording] = {}
+    for recording in recordings:
+        other = found.setdefault(recording.name, recording)
+        if other.video.resolve() != recording.video.resolve():
+            raise DataError(
+                f"'{other.video}' and '{recording.video}' have the same name, so that one would be taken for the "
+                "other: put both under one folder and give that (or draw people of other numbers, by "
+                "'zoo simulate --first-person')."
+            )
+    return found

@@ -47,6 +47,7 @@ class Recording:
         targets: by name in `zoo.spec.TARGETS`, in its unit; NaN = unknown.
         fold: published fold, where there is one.
         groups: labels to report by (`skin_tone`, `sex`, `motion`, `light`, `makeup`, `camera`, `view`).
+        simulated: the zoo's own simulator drew it, among whatever other videos it lies.
         load: reads the label files. It is called when they are needed, so that thousands of recordings are listed
             in seconds; it raises DataError with a reason. A picklable callable (`functools.partial` of a function).
     """
@@ -58,6 +59,7 @@ class Recording:
     targets: Mapping[str, float] = field(default_factory=dict)
     fold: int | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    simulated: bool = False
     load: Callable[[], Labels] = Labels
 
     @property
@@ -101,6 +103,7 @@ class DatasetInfo:
         citation: the paper to cite.
         turns: runs of the published cross-validation, each (fold that tests, fold that validates); none where every
             fold tests in turn and the next one validates.
+        simulated: its people are drawn by a computer, so that what is learned from them is marked.
     """
 
     title: str
@@ -113,3 +116,4 @@ class DatasetInfo:
     protocol: str
     citation: str
     turns: tuple[tuple[int, int], ...] = ()
+    simulated: bool = False

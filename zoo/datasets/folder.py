@@ -8,6 +8,7 @@ by which results are reported. `zoo simulate` writes such a folder; its `.json` 
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -36,6 +37,7 @@ INFO = DatasetInfo(
 SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".zip"}
 # beside a video: its labels, and notes that nobody here reads
 BESIDE = (".csv", ".json")
+# what `zoo simulate` writes at the top of a folder, and by which its people are known as simulated
 SETTINGS = "simulation.json"
 GROUP = "group_"
 TIME_COLUMNS = ("time", "times", "t", "seconds", "time_s")
@@ -52,17 +54,19 @@ def read(root: Path, *, person: PersonBy = "auto") -> Listing:
     """
     recordings: list[Recording] = []
     skipped: list[Skipped] = []
+    drawn = tuple(path.parent for path in root.rglob(SETTINGS))
     for path in sorted(root.rglob("*"), key=natural):
         if not path.is_file():
             continue
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:
             beside = suffix in BESIDE and any(path.with_suffix(end).is_file() for end in SUFFIXES)
-            if not beside and path != root / SETTINGS:
+            if not beside and path.name != SETTINGS:
                 skipped.append(Skipped(path, "neither a video nor the labels of one"))
             continue
         try:
-            recordings.append(_recording(root, path, person))
+            simulated = any(path.is_relative_to(folder) for folder in drawn)
+            recordings.append(replace(_recording(root, path, person), simulated=simulated))
         except DataError as error:
             skipped.append(Skipped(path, str(error)))
     return Listing(tuple(recordings), tuple(skipped))

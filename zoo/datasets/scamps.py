@@ -23,6 +23,7 @@ INFO = DatasetInfo(
     protocol="Published train, validation and test sets: folds 2, 1 and 0. Usually trained on, tested on real people.",
     citation="McDuff et al. 2022, SCAMPS: Synthetics for camera measurement of physiological signals, NeurIPS.",
     turns=((0, 1),),
+    simulated=True,
 )
 
 Part = Literal["Train", "Val", "Test"]

@@ -25,6 +25,7 @@ INFO = DatasetInfo(
     access="Made by the zoo itself; nothing to download.",
     protocol="Disjoint people for train, val and test by seed; results say nothing about real people.",
     citation="Wang et al. 2017, Algorithmic principles of remote PPG (reflection model); see the modules' docstrings.",
+    simulated=True,
 )
 
 

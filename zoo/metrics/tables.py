@@ -73,7 +73,7 @@ class Report:
         naive: by quantity, what the naive predictor says.
         sources: by rate, `waveform`, `head` or `pulse` (respiration out of the pulse).
         people, windows: how many were scored.
-        simulated: trained on simulated people only, so that its biomarkers are marked as not medical.
+        simulated: trained on simulated people, so that its biomarkers are marked as not medical.
         notes: further lines to print (data that was seen in training, assumptions).
         groups: the heart rate's scores by label and value, `zoo.metrics.groups.by_labels`.
         by_person: errors of each person, `zoo.metrics.VitalsMetrics.by_person`; they are written beside the table.
@@ -109,12 +109,15 @@ def report(
     Args:
         metrics: after the run, before it is reset.
         title: model and data.
-        simulated: the model saw simulated people only.
+        simulated: the model was trained on simulated people.
         trained_on, tested_on: names of data sets; one that is in both is flagged.
     """
     _, people = metrics.windows()
     seen = sorted(set(trained_on) & set(tested_on))
-    notes = [f"seen in training: {name}, so this result says nothing about new people" for name in seen]
+    notes = [
+        f"seen in training: {name}; unless these are others of its people, this says nothing about new ones"
+        for name in seen
+    ]
     return Report(
         title=title,
         scores={name: float(value) for name, value in metrics.compute().items()},

@@ -12,7 +12,7 @@ import numpy as np
 from zoo.data.extract import Preview
 from zoo.spec import Grid
 
-NOT_MEDICAL = "trained on simulated people only: not medical"
+NOT_MEDICAL = "trained on simulated people: not medical"
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Biomarker:
 
     Args:
         value: in `unit`; for a class the probability 0..1 of `label`.
-        simulated: the model was trained on simulated people only, so this is not medical.
+        simulated: the model was trained on simulated people, so this is not medical.
         label: the class whose probability `value` is; empty for a number.
     """
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from zoo import checkpoints, registry
-from zoo.errors import UnknownName
 from zoo.export.runtime import OnnxRunner
 from zoo.signals import classical
 from zoo.signals.calibrator import Calibrator, default
@@ -139,8 +138,8 @@ def calibrator_of(runner: Runner) -> Calibrator:
 
 
 def simulated(runner: Runner) -> bool:
-    """Whether the model has seen simulated people only: its biomarkers are of no medical use."""
-    return bool(runner.trained_on) and all(_simulates(name) for name in runner.trained_on)
+    """Whether the model was trained on simulated people, on others too or not: its biomarkers are of no medical use."""
+    return any(map(registry.is_simulated, runner.trained_on))
 
 
 def untrained(runner: Runner) -> bool:
@@ -151,10 +150,3 @@ def untrained(runner: Runner) -> bool:
 def _is_classical(name: str) -> bool:
     entry = registry.entries("model").get(name)
     return name in classical.METHODS and entry is not None and entry.built_in
-
-
-def _simulates(dataset: str) -> bool:
-    try:
-        return hasattr(registry.dataset(dataset), "windows")
-    except UnknownName:
-        return False

@@ -215,5 +215,5 @@ def _model_notes(runner: Runner) -> list[str]:
             f"'zoo fit --model {runner.name}', or give --model a checkpoint"
         ]
     if simulated(runner) and any(isinstance(output, Target) for output in runner.outputs.values()):
-        return [f"biomarkers are not medical: {runner.name} was trained on simulated people only"]
+        return [f"biomarkers are not medical: {runner.name} was trained on simulated people"]
     return []
