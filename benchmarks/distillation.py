@@ -356,16 +356,22 @@ def main() -> None:
     kept = args.keep is not None and all(
         (args.keep / f"seed{seed}" / f"{name}.json").is_file() for seed in range(args.seeds) for name in MODELS
     )
+    if kept and args.choose:
+        parser.error("--choose trains, but all models lie in --keep: leave one of the two away.")
     data = sets(args, input, torch.device("cuda" if gpu else "cpu"), given_only=kept and bool(args.real or args.unseen))
     tests = {name: windows for name, windows in data.items() if name not in ("train", "val")}
     chosen, tried = choose(data, args) if args.choose else (args.change, [])
     recipe = recipes(args, chosen)
 
     models: list[dict[str, VitalsModule]] = []
+    # taken as they lay there, whatever recipe they were trained by
+    taken: list[str] = []
     for seed in range(args.seeds):
         trained: dict[str, VitalsModule] = {}
         for name in MODELS:
             started = time.monotonic()
+            if args.keep and (args.keep / f"seed{seed}" / f"{name}.json").is_file():
+                taken.append(f"seed{seed}/{name}")
             trained[name] = trained_or_kept(recipe[name], seed, trained.get(TEACHER), data, args, name)
             seconds = time.monotonic() - started
             shown = {test: round(figures(score(trained[name], windows))["mae"], 2) for test, windows in tests.items()}
@@ -373,7 +379,8 @@ def main() -> None:
         models.append(trained)
         # what there is so far stays, if the run is cut off
         results = tested(models, tests, NOISES if seed + 1 == args.seeds else NOISES[:1])
-        write(args, results, {"tried": tried, "recipes": recipe, "seconds": round(time.monotonic() - began)})
+        facts = {"tried": tried, "recipes": recipe, "taken": taken, "seconds": round(time.monotonic() - began)}
+        write(args, results, facts)
     print(f"\n{table(results)}\n{time.monotonic() - began:.0f} s in all")
 
 

@@ -43,6 +43,12 @@ def test_a_method_without_a_card_needs_a_file(tmp_path: Path, capsys: pytest.Cap
     assert "of the wrong windows are refused" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder in which nobody may write")
+def test_a_folder_that_takes_no_file_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "--model", "pos", *SIMULATED, *CPU, "--out", "/proc/self/pos.json"]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("words", [["--refuse", "2"], ["--out", "no/such/folder/x.json"]])
 def test_wrong_settings_are_told_at_once(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", "--model", "pos", "--data", "synthetic", *words]) == 2

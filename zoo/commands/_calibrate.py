@@ -103,7 +103,10 @@ def run(request: Request, out: Path | None, refuse: float, waveform: bool, words
     sources = _score.named(setup.datamodule.sources)
     people = len(set(collector.person))
     found = replace(found, fitted_on=f"{sources}, {people} people", command=shlex.join(words))
-    _keep(found, place, module)
+    try:
+        _keep(found, place, module)
+    except OSError as error:
+        raise UsageError(f"'{place}' cannot be written ({error.strerror}): give --out FILE.") from error
     if request.json:
         print(json.dumps({**found.to_dict(), "path": str(place)}, indent=1))
     else:

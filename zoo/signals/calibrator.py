@@ -111,7 +111,7 @@ def fit(
     person: Sequence[str],
     *,
     names: Sequence[str] = FEATURES,
-    refuse: float = 0.95,
+    refuse: float = 0.9,
     folds: int = 5,
     penalty: float = 1.0,
 ) -> Calibrator:

@@ -182,7 +182,6 @@ class _Fields:
         self.delay = np.random.default_rng(looks.seed + 1).normal(0.0, 1.0, 5)
         self.relief = rng.normal(0.0, 0.16, (2, 4))
         self.area, self.grid = self._around()
-        self.level = 1.0
 
     def _around(self) -> tuple[tuple[slice, slice], _Grid]:
         """The part of the picture in which the head moves, and the grid over it."""
