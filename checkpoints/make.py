@@ -22,6 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from zoo import checkpoints
@@ -30,6 +31,7 @@ from zoo.module import VitalsModule
 from zoo.spec import Clip
 
 FOLDER = Path(__file__).parent
+REENCODE = FOLDER.parent.resolve() / "benchmarks" / "reencode.py"
 
 
 def filmed(people: int, *words: str, crf: int = 0) -> list[str]:
@@ -47,9 +49,13 @@ PEOPLE: dict[str, list[str]] = {
     "more/crf27": filmed(120, *SHORT, "280", crf=27),
     "more/crf25": filmed(80, *SHORT, "400", crf=25),
     "more/crf28": filmed(80, *SHORT, "480", crf=28),
+    "more2/drawn": filmed(60, *SHORT, "560"),
+    "more2/clear": filmed(40, *SHORT, "620", crf=20),
     "unseen": filmed(32, "--seed", "1", crf=20),
     "unseen_hard": filmed(32, "--seed", "2"),
 }
+# videos of these people as they are once they have been passed on: encoded a second time, at this quality
+PASSED_ON = {"twice/crf28": ("more/crf23", 28)}
 UNSEEN = ("unseen", "unseen_hard")
 PROTOCOLS = ("zoo", "spectral")
 KEPT = ("heart_rate", "respiration_rate", "ppg", "ibi")
@@ -94,9 +100,9 @@ def make(name: str, work: Path, workers: int, trained: Path | None, real: list[s
 
 
 def recipes() -> dict[str, list[Path]]:
-    """The recipes of each checkpoint, in the order of its stages: `NAME.yaml`, then `NAME.finish.yaml`."""
+    """The recipes of each checkpoint, in the order of its stages: `NAME.yaml`, then `NAME.finish1.yaml` and so on."""
     found: dict[str, list[Path]] = {}
-    for path in sorted((FOLDER / "recipes").resolve().glob("*.yaml"), key=lambda path: len(path.name)):
+    for path in sorted((FOLDER / "recipes").resolve().glob("*.yaml"), key=lambda path: (len(path.name), path.name)):
         found.setdefault(path.name.partition(".")[0], []).append(path)
     return found
 
@@ -109,9 +115,14 @@ def roots(name: str) -> list[str]:
 
 def simulate(folders: Sequence[str], work: Path, workers: int) -> None:
     """Make the people of these folders, and of those in them."""
-    for folder, settings in PEOPLE.items():
-        if any(Path(folder).is_relative_to(root) for root in folders):
-            zoo(["simulate", "--out", folder, *settings, "--workers", str(workers)], work)
+    for folder in (*PEOPLE, *PASSED_ON):
+        if not any(Path(folder).is_relative_to(root) for root in folders):
+            continue
+        source, crf = PASSED_ON.get(folder, (folder, None))
+        zoo(["simulate", "--out", source, *PEOPLE[source], "--workers", str(workers)], work)
+        if crf is not None:
+            again = [str(REENCODE), source, folder, "--data", "folder", "--crf", str(crf), "--workers", str(workers)]
+            run(again, work)
 
 
 def long(module: VitalsModule) -> VitalsModule:
@@ -127,13 +138,25 @@ def long(module: VitalsModule) -> VitalsModule:
 
 
 def train(name: str, work: Path, workers: int) -> Path:
-    """Train by the recipes, to the end of the learning rate's last descent."""
-    start: list[str] = []
+    """Train by the recipes, each from where the one before it ended; the mean of the last stages, if there are some."""
+    ends: list[Path] = []
     for recipe in recipes()[name]:
+        start = ["--model", str(ends[-1])] if ends else []
         words = ["fit", *start, "--config", str(recipe), "--data.workers", str(workers), "--json"]
-        last = (work / json.loads(zoo(words, work))["checkpoint"]).with_name("last.ckpt")
-        start = ["--model", str(last)]
-    return last
+        # of its learning rate's last descent, not its best by few people
+        ends.append((work / json.loads(zoo(words, work))["checkpoint"]).with_name("last.ckpt"))
+    return mean_of(ends[1:], work / f"{name}.ckpt") if len(ends) > 1 else ends[0]
+
+
+def mean_of(ends: Sequence[Path], path: Path) -> Path:
+    """The mean of several weights of one descent, a "soup" (Wortsman et al. 2022, arXiv:2203.05482), as a .ckpt."""
+    states = [torch.load(one, map_location="cpu", weights_only=True) for one in ends]
+    found = states[-1]
+    for key, value in found["state_dict"].items():
+        if value.is_floating_point():
+            found["state_dict"][key] = torch.stack([state["state_dict"][key] for state in states]).mean(0)
+    torch.save(found, path)
+    return path
 
 
 def write_onnx(card_path: Path) -> None:
@@ -164,7 +187,12 @@ def score(card: Path, data: str, root: str, protocol: str, work: Path) -> dict[s
 
 def zoo(words: list[str], folder: Path) -> str:
     """Run the command line in a folder; what it printed."""
-    command = [sys.executable, "-m", "zoo", *words]
+    return run(["-m", "zoo", *words], folder)
+
+
+def run(words: list[str], folder: Path) -> str:
+    """Run Python in a folder; what it printed."""
+    command = [sys.executable, *words]
     return subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
