@@ -25,12 +25,14 @@ COLUMNS = {
     "MAE of kept": "kept_mae",
     "AURC": "aurc",
     "calibration error": "calibration_error",
+    "waveform r": "ppg_r",
+    "in the pulse's band": "ppg_band_r",
 }
 SHARES = ("within_3", "refused_of_wrong", "kept_of_right", "calibration_error")
 
 
 def scores(model: str, data: str, root: str, more: list[str]) -> dict[str, Any]:
-    """The heart rate's scores of one test run, and `windows`."""
+    """The heart rate's scores of one test run by their short names, the waveform's, and `windows`."""
     words = ["test", "--model", model, "--data", data, "--data.root", root, "--json", *more]
     done = subprocess.run([sys.executable, "-m", "zoo", *words], stdout=subprocess.PIPE, text=True, check=True)
     report = json.loads(done.stdout)

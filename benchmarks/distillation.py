@@ -26,7 +26,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,8 @@ SECONDS = 20.0
 NOISES = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)
 PROTOCOL = load_protocol("zoo")
 TRIAL_SEED = 100
+# models that lay there, by the digest of their weights
+KEPT: dict[str, VitalsModule] = {}
 # what --choose tries
 LOSSES = ({"mse": 1.0}, {"negative_pearson": 1.0, "spectral": 0.2}, {"band_pearson": 1.0, "spectral": 0.2})
 LESSONS = [
@@ -64,7 +66,7 @@ LESSONS = [
 ]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Windows:
     """Windows of one length on a device: crops (n, 3, T, S, S) uint8, PPG (n, T), mask (n, T), n people, n rates."""
 
@@ -201,8 +203,12 @@ def trained_or_kept(
 ) -> VitalsModule:
     """A seed's model: trained, and kept where that is wanted, or as it was kept before."""
     folder = args.keep / f"seed{seed}" if args.keep else None
-    if folder is not None and (folder / f"{name}.json").is_file():
-        return checkpoints.load_card(folder / f"{name}.json").to("cuda" if args.accelerator == "gpu" else "cpu")
+    if folder is not None and (card := folder / f"{name}.json").is_file():
+        # one teacher of all seeds is one model, which is scored once
+        weights = checkpoints.read_card(card).sha256
+        if weights not in KEPT:
+            KEPT[weights] = checkpoints.load_card(card).to("cuda" if args.accelerator == "gpu" else "cpu")
+        return KEPT[weights]
     module = train(recipe, seed, teacher, data["train"], args, args.steps)
     if folder is not None:
         module.trained_on = [args.data.partition("=")[0]]
@@ -210,8 +216,9 @@ def trained_or_kept(
     return module
 
 
+@cache
 def score(module: VitalsModule, windows: Windows, noise: float = 0.0, size: int = 16) -> dict[str, np.ndarray]:
-    """Rate (1/min) and its truth, and the waveform's r, of each window."""
+    """Rate (1/min) and its truth, and the waveform's r, of each window; found once for the same model and windows."""
     waves = []
     with torch.inference_mode():
         for rows in torch.arange(len(windows), device=windows.crops.device).split(size):
@@ -334,6 +341,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8, help="windows a step")
     parser.add_argument("--frames", type=int, default=180, help="of a training window")
     parser.add_argument("--crop", default="first_box_1.6", help="of the store, if not the published one")
+    parser.add_argument("--noises", type=float, nargs="+", default=NOISES, help="grey levels, where there is no gap")
     parser.add_argument("--choose", action="store_true", help="try losses and lessons first")
     parser.add_argument("--change", type=json.loads, default={}, help='of the recipes: {"losses": {...}, "maps": 0.3}')
     parser.add_argument("--accelerator", default="auto")
@@ -378,7 +386,7 @@ def main() -> None:
             print(f"seed {seed} {name}: trained in {seconds:.0f} s, MAE {shown}", flush=True)
         models.append(trained)
         # what there is so far stays, if the run is cut off
-        results = tested(models, tests, NOISES if seed + 1 == args.seeds else NOISES[:1])
+        results = tested(models, tests, args.noises if seed + 1 == args.seeds else args.noises[:1])
         facts = {"tried": tried, "recipes": recipe, "taken": taken, "seconds": round(time.monotonic() - began)}
         write(args, results, facts)
     print(f"\n{table(results)}\n{time.monotonic() - began:.0f} s in all")
