@@ -68,13 +68,17 @@ LESSONS = [
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of one length on a device: crops (n, 3, T, S, S) uint8, PPG (n, T), mask (n, T), n people, n rates."""
+    """Windows of one length on a device: crops (n, 3, T, S, S) uint8, PPG (n, T), mask (n, T), n people, n rates.
+
+    `known_as` are the data sets that they count as, by which a model that is trained on them is marked.
+    """
 
     crops: Tensor
     ppg: Tensor
     mask: Tensor
     people: list[str]
     truth: np.ndarray
+    known_as: list[str]
 
     def __len__(self) -> int:
         return len(self.crops)
@@ -104,7 +108,7 @@ class Batches(IterableDataset[dict[str, Any]]):
                     yield self.windows.batch(rows)
 
 
-def read(windows: Any, fps: float, device: torch.device, workers: int) -> Windows:
+def read(windows: Any, fps: float, device: torch.device, workers: int, known_as: list[str]) -> Windows:
     """All windows of a data set, read by `workers` processes, as bytes on the device."""
     parts: dict[str, list[Any]] = {"crops": [], "ppg": [], "mask": []}
     people: list[str] = []
@@ -116,7 +120,8 @@ def read(windows: Any, fps: float, device: torch.device, workers: int) -> Window
         people += batch["person"]
     found = {name: torch.cat(values) for name, values in parts.items()}
     label, mask = found["ppg"].cpu().numpy(), found["mask"].cpu().numpy()
-    return Windows(**found, people=people, truth=read_rows(partial(PROTOCOL.truth, fps=fps), label, mask, 0.8))
+    truth = read_rows(partial(PROTOCOL.truth, fps=fps), label, mask, 0.8)
+    return Windows(**found, people=people, truth=truth, known_as=known_as)
 
 
 def data_of(where: str, input: Clip, args: argparse.Namespace, **options: Any) -> VitalsDataModule:
@@ -151,7 +156,7 @@ def sets(args: argparse.Namespace, input: Clip, device: torch.device, given_only
         started = time.monotonic()
         data.setup({"train": "fit", "val": "validate", "test": "test"}[stage])
         windows = getattr(data, f"{stage}_dataloader")().dataset
-        found[name] = read(windows, input.fps, device, args.workers)
+        found[name] = read(windows, input.fps, device, args.workers, data.trained_on)
         print(
             f"{name}: {len(found[name])} windows of {len(set(found[name].people))} people, "
             f"{found[name].crops.nbytes / 1e6:.0f} MB, {time.monotonic() - started:.0f} s",
@@ -211,7 +216,7 @@ def trained_or_kept(
         return KEPT[weights]
     module = train(recipe, seed, teacher, data["train"], args, args.steps)
     if folder is not None:
-        module.trained_on = [args.data.partition("=")[0]]
+        module.trained_on = sorted({*data["train"].known_as, *(teacher.trained_on if "distillation" in recipe else ())})
         checkpoints.save(module, name, folder, [])
     return module
 
@@ -329,7 +334,8 @@ def table(results: Mapping[str, Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def main() -> None:
+def arguments() -> argparse.Namespace:
+    """What was asked for, and in `kept` whether all models are there already."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", default="synthetic", metavar="NAME=PATH", help="to train and test on")
     parser.add_argument("--real", action="append", default=[], metavar="NAME=PATH", help="to test on too")
@@ -352,7 +358,16 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=Path("distillation"), help="of .md and .json")
     args = parser.parse_args()
+    args.kept = args.keep is not None and all(
+        (args.keep / f"seed{seed}" / f"{name}.json").is_file() for seed in range(args.seeds) for name in MODELS
+    )
+    if args.kept and args.choose:
+        parser.error("--choose trains, but all models lie in --keep: leave one of the two away.")
+    return args
 
+
+def main() -> None:
+    args = arguments()
     began = time.monotonic()
     warnings.filterwarnings("ignore", module="lightning")
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
@@ -361,12 +376,8 @@ def main() -> None:
     if gpu:
         torch.set_float32_matmul_precision("high")
     input = registry.model_class(ALONE)(frames=args.frames, crop=args.crop).input
-    kept = args.keep is not None and all(
-        (args.keep / f"seed{seed}" / f"{name}.json").is_file() for seed in range(args.seeds) for name in MODELS
-    )
-    if kept and args.choose:
-        parser.error("--choose trains, but all models lie in --keep: leave one of the two away.")
-    data = sets(args, input, torch.device("cuda" if gpu else "cpu"), given_only=kept and bool(args.real or args.unseen))
+    given_only = args.kept and bool(args.real or args.unseen)
+    data = sets(args, input, torch.device("cuda" if gpu else "cpu"), given_only)
     tests = {name: windows for name, windows in data.items() if name not in ("train", "val")}
     chosen, tried = choose(data, args) if args.choose else (args.change, [])
     recipe = recipes(args, chosen)
@@ -382,7 +393,8 @@ def main() -> None:
                 taken.append(f"seed{seed}/{name}")
             trained[name] = trained_or_kept(recipe[name], seed, trained.get(TEACHER), data, args, name)
             seconds = time.monotonic() - started
-            shown = {test: round(figures(score(trained[name], windows))["mae"], 2) for test, windows in tests.items()}
+            scores = {test: figures(score(trained[name], windows, 0.0)) for test, windows in tests.items()}
+            shown = ", ".join(f"{test} {one['mae']:.2f}" for test, one in scores.items())
             print(f"seed {seed} {name}: trained in {seconds:.0f} s, MAE {shown}", flush=True)
         models.append(trained)
         # what there is so far stays, if the run is cut off

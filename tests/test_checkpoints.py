@@ -162,24 +162,60 @@ def test_every_shipped_checkpoint_loads_and_says_how_it_was_made(name):
         ("state_dict", None, "is damaged"),
         ("statistics", {"age": [40.0]}, "label statistics .* are damaged"),
         ("statistics", [40.0], "label statistics .* are damaged"),
+        ("trained_on", "synthetic", "no list of names"),
+        ("divisions", {"synthetic": 7}, "no table"),
     ],
 )
 def test_a_checkpoint_of_the_wrong_shape_is_one_sentence(card, tmp_path, part, broken, says):
     _, module = card
     known = {"model": "fpn1d_multitask", "statistics": {}, "trained_on": []}
     state = {"zoo": known, "hyper_parameters": dict(module.hparams), "state_dict": module.state_dict()}
-    (known if part == "statistics" else state)[part] = broken
+    (state if part in state else known)[part] = broken
     torch.save(state, tmp_path / "odd.ckpt")
     with pytest.raises(CheckpointError, match=says):
         checkpoints.load(tmp_path / "odd.ckpt")
 
 
-def test_a_card_with_damaged_statistics_is_one_sentence(card):
+def test_weights_that_are_no_tensors_are_one_sentence(card, tmp_path):
+    _, module = card
+    state = {"zoo": {"model": "fpn1d_multitask"}, "hyper_parameters": dict(module.hparams)}
+    for odd in ({7: torch.ones(1)}, {"head.mean": "much"}):
+        torch.save({**state, "state_dict": {**module.state_dict(), **odd}}, tmp_path / "odd.ckpt")
+        with pytest.raises(CheckpointError, match="not all of its weights are tensors"):
+            checkpoints.load(tmp_path / "odd.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("part", "broken", "says"),
+    [
+        ("statistics", {"age": [40.0]}, "label statistics"),
+        ("trained_on", 5, "no list of names"),
+        ("hyper_parameters", [], "hyper-parameters"),
+    ],
+)
+def test_a_card_of_the_wrong_shape_is_one_sentence(card, part, broken, says):
     data = json.loads(card[0].read_text())
-    data["statistics"] = {"age": [40.0]}
+    data[part] = broken
     card[0].write_text(json.dumps(data))
-    with pytest.raises(CheckpointError, match="label statistics"):
+    with pytest.raises(CheckpointError, match=says):
         checkpoints.load(card[0])
+
+
+def test_what_trained_a_model_is_remembered(card):
+    _, module = card
+    first, second = {"split": "person", "seed": 7}, {"split": "person", "seed": 8}
+    module.saw(["pure"], {"pure": first})
+    module.saw(["pure", "ubfc_rppg"], {"pure": first, "ubfc_rppg": second})
+    assert module.trained_on == ["pure", "synthetic", "ubfc_rppg"]
+    assert module.divisions == {"pure": first, "ubfc_rppg": second}
+    # those whom the second division holds out trained by the first
+    module.saw(["pure"], {"pure": second})
+    assert module.divisions["pure"] not in (first, second)
+    state = {}
+    module.on_save_checkpoint(state)
+    other = type(module)(**module.hparams)
+    other.on_load_checkpoint(state)
+    assert other.divisions == module.divisions and other.trained_on == module.trained_on
 
 
 def test_weights_of_another_model_are_not_taken_over(card):

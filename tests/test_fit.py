@@ -148,6 +148,22 @@ def test_a_checkpoint_is_tested_and_validated_by_path_and_by_word(run, capsys):
     assert f"is a checkpoint of {MODEL}, not of pos" in capsys.readouterr().err
 
 
+def test_what_the_first_weights_saw_is_remembered_and_what_they_lack_is_told(capsys):
+    from zoo import checkpoints
+    from zoo.models.fpn1d_multitask import FPN1DMultitask
+
+    module = FPN1DMultitask(frames=128, targets=[])
+    module.trained_on, module.divisions = ["pure"], {"pure": {"seed": 3}}
+    card = checkpoints.save(module, "start", Path("cards"), results=[])
+    assert main(["test", "--model", str(card), *TINY]) == 2
+    assert "has no head." in (err := capsys.readouterr().err) and "add to the network" in err
+    assert main(["fit", "--model", str(card), *TINY, "--trainer.max_steps", "1"]) == 0
+    assert "note: cards/start.json has no head." in capsys.readouterr().out
+    found = torch.load(next(Path("runs").rglob("last.ckpt")), weights_only=True)["zoo"]
+    assert found["trained_on"] == ["pure", "synthetic"]
+    assert found["divisions"]["synthetic"]["seed"] == 7
+
+
 def test_a_card_is_tested(capsys, tmp_path):
     from zoo import checkpoints
     from zoo.models.fpn1d_multitask import FPN1DMultitask

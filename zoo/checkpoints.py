@@ -195,7 +195,7 @@ def load_card(path: Path) -> VitalsModule:
         raise CheckpointError(f"'{weights_path}' is not a safetensors file ({error}).") from error
     _fill(module, weights, str(path))
     module.statistics = _statistics(card.statistics, str(path))
-    module.trained_on = list(card.trained_on)
+    module.trained_on = _names(card.trained_on, str(path))
     module.calibrator = read_calibrator(card.confidence, str(path))
     return module.eval()
 
@@ -219,7 +219,7 @@ def take_over(module: VitalsModule, source: VitalsModule, name: str) -> list[str
             "the network's size."
         ) from error
     module.statistics, module.trained_on = dict(source.statistics), list(source.trained_on)
-    module.division = dict(source.division)
+    module.divisions = dict(source.divisions)
     module.calibrator = source.calibrator
     return sorted(set(_weights(module)) - set(_weights(source)))
 
@@ -264,8 +264,13 @@ def load_ckpt(path: Path) -> VitalsModule:
         raise CheckpointError(f"'{path}' is damaged: its hyper-parameters or weights are no table. Fetch it anew.")
     module = _build(name, parts[0], str(path))
     _fill(module, parts[1], str(path))
-    _statistics(known.get("statistics", {}), str(path))
+    _names(known.get("trained_on", []), str(path))
+    divisions = known.get("divisions", {})
+    if not isinstance(divisions, Mapping) or not all(isinstance(one, Mapping) for one in divisions.values()):
+        raise CheckpointError(f"'{path}' is damaged: how its people were divided is no table. Fetch it anew.")
+    statistics = _statistics(known.get("statistics", {}), str(path))
     module.on_load_checkpoint(checkpoint)
+    module.statistics = statistics
     return module.eval()
 
 
@@ -315,7 +320,7 @@ def _build(model: str, hyper_parameters: Mapping[str, Any], source: str) -> Vita
     try:
         settings.check(cls, hyper_parameters)
         module: VitalsModule = cls(**{str(key): value for key, value in hyper_parameters.items()})
-    except (TypeError, UsageError, InputShapeError) as error:
+    except (TypeError, AttributeError, UsageError, InputShapeError) as error:
         raise CheckpointError(f"'{source}' has hyper-parameters that {model} does not take ({error}).") from error
     return module
 
@@ -328,7 +333,17 @@ def _statistics(given: Any, source: str) -> dict[str, tuple[float, float, float]
         raise CheckpointError(f"The label statistics in '{source}' are damaged: fetch it anew.") from error
 
 
+def _names(given: Any, source: str) -> list[str]:
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise CheckpointError(f"'{source}' is damaged: what it was trained on is no list of names. Fetch it anew.")
+    return list(given)
+
+
 def _fill(module: VitalsModule, weights: Mapping[str, Any], source: str) -> None:
+    import torch
+
+    if not all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in weights.items()):
+        raise CheckpointError(f"'{source}' is damaged: not all of its weights are tensors. Fetch it anew.")
     own = _weights(module)
     given = {key: value for key, value in weights.items() if not key.startswith(OF_TRAINING)}
     wrong = sorted(set(own) ^ set(given)) + sorted(

@@ -113,7 +113,8 @@ class VitalsModule(L.LightningModule):
         )
         self.statistics: dict[str, tuple[float, float, float]] = {}
         self.trained_on: list[str] = []
-        self.division: dict[str, Any] = {}
+        # by data set, how its people were divided
+        self.divisions: dict[str, dict[str, Any]] = {}
         self.calibrator: Calibrator | None = None
         self.metrics: VitalsMetrics | None = None
         # losses beyond those of the labels, {name: loss} of (batch, waveforms, maps); its parameters learn too, and are
@@ -202,8 +203,9 @@ class VitalsModule(L.LightningModule):
         if data is not None and stage == "fit":
             self.statistics = dict(data.statistics)
             # what the weights that it starts from have seen, stays seen
-            self.division = data.division
-            self.trained_on = sorted({*self.trained_on, *data.trained_on, *getattr(self.lesson, "trained_on", ())})
+            self.saw(data.trained_on, dict.fromkeys(data.trained_on, data.division))
+            if self.lesson is not None:
+                self.saw(self.lesson.trained_on, self.lesson.divisions)
             if self.head is not None:
                 self.head.set_statistics(self.statistics)
         statistics = self.statistics or (dict(data.statistics) if data is not None else {})
@@ -214,6 +216,14 @@ class VitalsModule(L.LightningModule):
             statistics=statistics,
             calibrator=self.confidence,
         )
+
+    def saw(self, names: Sequence[str], divisions: Mapping[str, Mapping[str, Any]]) -> None:
+        """Remember data sets that training took people from, and how these were divided, where that is known."""
+        self.trained_on = sorted({*self.trained_on, *names})
+        for name, division in divisions.items():
+            if self.divisions.setdefault(name, dict(division)) != division:
+                # those who are held out by one division trained by the other
+                self.divisions[name] = {"split": "several"}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Loss by output name, and `loss`, their weighted sum."""
@@ -325,15 +335,14 @@ class VitalsModule(L.LightningModule):
             "model": registered_name(self),
             "statistics": {name: [float(v) for v in values] for name, values in self.statistics.items()},
             "trained_on": list(self.trained_on),
-            "division": dict(self.division),
+            "divisions": dict(self.divisions),
             "confidence": None if self.calibrator is None else self.calibrator.to_dict(),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         known = checkpoint.get("zoo", {})
         self.statistics = {name: (v[0], v[1], v[2]) for name, v in known.get("statistics", {}).items()}
-        self.trained_on = list(known.get("trained_on", []))
-        self.division = dict(known.get("division", {}))
+        self.saw(known.get("trained_on", []), known.get("divisions", {}))
         self.calibrator = read_calibrator(known.get("confidence"), "the checkpoint")
         # a run that goes on, perhaps for longer, has the length of its own schedule
         for state in checkpoint.get("lr_schedulers", []):

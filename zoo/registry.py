@@ -155,9 +155,10 @@ def dataset(name: str) -> ModuleType:
 
 def is_simulated(name: str) -> bool:
     """Whether a data set's people are simulated; one that is not registered here is taken for real."""
-    if name not in entries("dataset"):
+    try:
+        reader = dataset(name)
+    except UnknownName:
         return False
-    reader = dataset(name)
     return hasattr(reader, "windows") or getattr(reader.INFO, "simulated", False)
 
 

@@ -209,13 +209,20 @@ def test_two_videos_of_one_name_are_refused(tmp_path: Path) -> None:
     entries = [{"name": "folder", "root": str(tmp_path / name)} for name in ("a", "b")]
     with pytest.raises(DataError, match="have the same name, so that one would be taken for the other"):
         VitalsDataModule(datasets=entries, input=INPUT, workers=0, store=str(tmp_path / "s")).setup("fit")
+    with pytest.raises(DataError, match="have the same name"):
+        VitalsDataModule(datasets=entries, input=INPUT, workers=0, test_people="all").setup("test")
 
 
-def test_people_are_held_out_only_by_the_division_that_trained(root: Path) -> None:
+def test_people_are_held_out_only_by_the_division_that_trained(root: Path, tmp_path: Path) -> None:
     data = of(root)
-    assert data.holds_out(data.division) and data.holds_out({})
-    assert not of(root, seed=8).holds_out(data.division) and not of(root, ratios=[0.6, 0.2, 0.2]).holds_out(
-        data.division
-    )
-    assert not of(root, test_people="all").holds_out(data.division)
-    assert VitalsDataModule(input=INPUT, seed=8).holds_out(VitalsDataModule(input=INPUT).division)
+    by = {"folder": data.division}
+    assert data.holds_out(["folder"], by) and data.holds_out(["folder"], {}) and data.holds_out(["pure"], {})
+    for other in (of(root, seed=8), of(root, ratios=[0.6, 0.2, 0.2]), of(root, test_people="all")):
+        assert not other.holds_out(["folder"], by)
+    # who only tests is tested whole
+    only = VitalsDataModule(datasets=[{"name": "folder", "root": str(root), "use": "test"}], input=INPUT)
+    assert not only.holds_out(["folder"], {"folder": only.division}) and only.holds_out(["pure"], {})
+    # drawn people are others in every stage, but not in folds of those who train
+    drawn = {"synthetic": VitalsDataModule(input=INPUT).division}
+    assert VitalsDataModule(input=INPUT, seed=8).holds_out(["synthetic"], drawn)
+    assert not VitalsDataModule(input=INPUT, folds=5).holds_out(["synthetic"], drawn)

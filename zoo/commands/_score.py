@@ -69,13 +69,13 @@ class Reporter(Callback):
     def _keep(self, module: Any, stage: str) -> None:
         trained_on = module.trained_on
         # with its own people held out, a data set that was trained on is a fair test
-        held_out = stage != "test" or self.data.holds_out(module.division)
+        held_out = stage != "test" or self.data.holds_out(trained_on, module.divisions)
         found = tables.report(
             module.metrics,
             self.title,
             simulated=any(map(registry.is_simulated, trained_on)),
             trained_on=() if held_out else trained_on,
-            tested_on=self.data.tested_on,
+            tested_on=() if held_out else self.data.tested_on,
         )
         # of several processes, each holds a part
         with module.metrics.sync_context():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import Any, Literal
@@ -123,13 +123,24 @@ class VitalsDataModule(L.LightningDataModule):
         facts = {"split": self.by, "ratios": list(self.ratios), "seed": self.seed}
         return {**facts, "folds": self.folds, "fold": self.fold, "val_fold": self.val_fold}
 
-    def holds_out(self, division: Mapping[str, Any]) -> bool:
-        """Whether those who test cannot have trained a model: by the division that it was trained by, where known."""
-        if self.test_people == "all":
-            return False
-        # people who are drawn anew are divided by their numbers
-        recorded = any(not hasattr(registry.dataset(source.name), "windows") for source in self.sources)
-        return not recorded or not division or dict(division) == self.division
+    def holds_out(self, trained_on: Collection[str], divisions: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Whether those who test did not train a model, as far as is known.
+
+        Args:
+            trained_on, divisions: of the model; a division that is not known is taken for this one.
+        """
+        for source in self.sources:
+            seen = self._known_as(source).intersection(trained_on) if source.use != "train" else set[str]()
+            if seen and self._tests_everybody(source, trained_on):
+                return False
+            # people who are drawn anew are others in every stage, unless they are divided in folds
+            drawn = hasattr(registry.dataset(source.name), "windows")
+            for division in (divisions.get(name) for name in seen):
+                if drawn and not self.folds and not (division or {}).get("folds"):
+                    continue
+                if division != self.division and (drawn or division is not None):
+                    return False
+        return True
 
     def groups(self, stage: Stage) -> Groups:
         """Labels to report a stage by, {label: {recording: value}}, once it is set up."""
@@ -252,14 +263,14 @@ class VitalsDataModule(L.LightningDataModule):
                 f"'{source.root or self.store}' holds no recordings of {source.name}: 'zoo info {source.name}' shows "
                 "its layout."
             )
-        if stage == "test" and self._tests_everybody(source):
-            return list(recordings)
+        model = getattr(self.trainer, "lightning_module", None)
+        whole = stage == "test" and self._tests_everybody(source, getattr(model, "trained_on", []))
         # one split for all entries of a data set: who trains from the front does not test from the side
-        entries = [self._listed(entry) for entry in self.sources if entry.name == source.name]
-        everybody = _by_name(recording for entry in entries for recording in entry.recordings)
-        parts: Split = split(
-            list(everybody.values()), self.by, self.ratios, self.folds, self.fold, self.seed, self.val_fold
-        )
+        entries = [one for one in self.sources if one.name == source.name and not (whole and one.use == "train")]
+        everybody = list(_by_name(recording for one in entries for recording in self._listed(one).recordings).values())
+        if whole:
+            return list(recordings)
+        parts: Split = split(everybody, self.by, self.ratios, self.folds, self.fold, self.seed, self.val_fold)
         names = {recording.name for recording in recordings}
         return [recording for recording in getattr(parts, stage) if recording.name in names]
 
@@ -292,13 +303,13 @@ class VitalsDataModule(L.LightningDataModule):
             return 0
         return len({recording.fold for recording in self._listed(source).recordings} - {None})
 
-    def _tests_everybody(self, source: Source) -> bool:
+    def _tests_everybody(self, source: Source, trained_on: Collection[str]) -> bool:
+        """Whether all of a source's people test a model that was trained on these data sets."""
         if source.use == "test":
             return self.test_people != "held_out" or self._known_as(source).isdisjoint(self.trained_on)
         if self.test_people != "auto":
             return self.test_people == "all"
-        model = getattr(self.trainer, "lightning_module", None)
-        return self._known_as(source).isdisjoint(getattr(model, "trained_on", []))
+        return self._known_as(source).isdisjoint(trained_on)
 
     def train_dataloader(self) -> DataLoader[Any]:
         sets = self._stages["train"]

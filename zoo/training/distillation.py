@@ -61,7 +61,7 @@ class Lesson(nn.Module):
         super().__init__()
         self._teacher = [teacher.requires_grad_(False).eval()]
         self.settings = settings
-        self.trained_on = list(teacher.trained_on)
+        self.trained_on, self.divisions = list(teacher.trained_on), dict(teacher.divisions)
         self.waveforms = shared_waveforms(teacher, student) if settings.output else []
         channels = fitting_stages(teacher, student, settings.stages) if settings.maps else {}
         self.stages = {name: of_teacher for name, (of_teacher, _, _) in channels.items()}

@@ -33,8 +33,8 @@ class StopDiverging(Callback):
         self.kept, self.factor = kept, factor
         self.limit: float | None = None
         self._batch: Any = None
-        # loss and recordings of each batch since the optimiser's last step
-        self._seen: list[tuple[Tensor, set[str]]] = []
+        # loss, number and recordings of each batch since the optimiser's last step
+        self._seen: list[tuple[Tensor, int, set[str]]] = []
 
     def state_dict(self) -> dict[str, Any]:
         return {"limit": self.limit}
@@ -48,12 +48,13 @@ class StopDiverging(Callback):
         self._batch = batch
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        self._seen.append((loss.detach().float(), {str(name) for name in self._batch.get("recording", ())}))
+        recordings = {str(name) for name in self._batch.get("recording", ())}
+        self._seen.append((loss.detach().float(), trainer.fit_loop.epoch_loop.batch_idx, recordings))
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Any) -> None:
         if not self._seen:
             return
-        losses, recordings = zip(*self._seen, strict=True)
+        losses, batches, recordings = zip(*self._seen, strict=True)
         self._seen = []
         gradients = [p.grad for p in pl_module.parameters() if p.grad is not None]
         scaler = getattr(trainer.precision_plugin, "scaler", None)
@@ -73,15 +74,15 @@ class StopDiverging(Callback):
         if trainer.world_size > 1:
             what, names = _of_all(what, names, trainer)
         if what:
-            raise TrainingError(self._sentence(what, names, trainer))
+            raise TrainingError(self._sentence(what, batches[worst], names, trainer))
 
-    def _sentence(self, what: str, names: Sequence[str], trainer: L.Trainer) -> str:
+    def _sentence(self, what: str, batch: int, names: Sequence[str], trainer: L.Trainer) -> str:
         shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
         of = f" (recordings {shown})" if names else ""
         there = self.kept is not None and self.kept.is_file()
         kept = f"the last good state is in {self.kept}" if there else "no state was kept yet"
         return (
-            f"training diverged at step {trainer.global_step}: {what} on batch {trainer.fit_loop.epoch_loop.batch_idx} "
+            f"training diverged at step {trainer.global_step}: {what} on batch {batch} "
             f"of epoch {trainer.current_epoch}{of}; {kept}. Lower --model.lr, or look at those recordings' labels."
         )
 

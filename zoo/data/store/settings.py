@@ -16,7 +16,7 @@ from zoo.errors import DataError
 from zoo.spec import REGIONS, Clip, Crop, Grid, Input
 
 # Of the layout and of what extraction gives: counted up when files of before must not be mixed with new ones.
-VERSION = 2
+VERSION = 3
 SETTINGS_FILE = "settings.json"
 
 
