@@ -128,7 +128,7 @@ def test_files_of_other_settings_are_told_even_where_they_were_moved(tmp_path: P
 def test_another_version_is_refused_and_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, file = make(tmp_path, Settings())
     monkeypatch.setattr(store.settings, "VERSION", 99)
-    with pytest.raises(DataError, match=r"store version 2.*reads version 99: prepare into a new folder"):
+    with pytest.raises(DataError, match=r"store version 3.*reads version 99: prepare into a new folder"):
         read(file)
     with pytest.raises(DataError, match="prepare into a new folder"):
         find_folder(tmp_path, "folder", Traces(10))
