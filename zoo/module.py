@@ -204,8 +204,9 @@ class VitalsModule(L.LightningModule):
             self.statistics = dict(data.statistics)
             # what the weights that it starts from have seen, stays seen
             self.saw(data.trained_on, dict.fromkeys(data.trained_on, data.division))
-            if self.lesson is not None:
-                self.saw(self.lesson.trained_on, self.lesson.divisions)
+            lesson: Any = self.lesson
+            if lesson is not None:
+                self.saw(lesson.trained_on, lesson.divisions)
             if self.head is not None:
                 self.head.set_statistics(self.statistics)
         statistics = self.statistics or (dict(data.statistics) if data is not None else {})
