@@ -415,12 +415,22 @@ def tested(models: list[dict[str, VitalsModule]], tests: Mapping[str, Windows], 
     return results
 
 
+def without_place(value: Any) -> Any:
+    """A setting without where its files lie on this machine."""
+    if isinstance(value, list):
+        return [without_place(one) for one in value]
+    if isinstance(value, Path):
+        return value.name
+    name, given, path = value.partition("=") if isinstance(value, str) else (value, "", "")
+    return f"{name}={Path(path).name}" if given else value
+
+
 def write(args: argparse.Namespace, results: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
     """The table as Markdown, and all of it as JSON."""
     report = {
         "device": torch.cuda.get_device_name() if args.accelerator == "gpu" else "cpu",
         "torch": torch.__version__,
-        "settings": {key: str(value) if isinstance(value, Path) else value for key, value in vars(args).items()},
+        "settings": {key: without_place(value) for key, value in vars(args).items()},
         **facts,
         "results": results,
     }
