@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -284,3 +287,28 @@ def test_a_short_run_by_name_teaches_and_keeps_the_student_alone(tmp_path, monke
     rows = list(csv.DictReader((run / "metrics.csv").open()))
     taught_steps = [row["step"] for row in rows if row["train/mid_teacher"]]
     assert last["global_step"] == 4 and taught_steps == [*"0123"]
+
+
+@pytest.mark.full
+def test_the_table_over_seeds_is_the_same_from_kept_weights(tmp_path):
+    script = Path(__file__).parents[2] / "benchmarks" / "distillation.py"
+    words = [*("--seeds", "2", "--steps", "1", "--batch", "2", "--people", "4", "--test-people", "4", "--frames", "64")]
+    words += ["--workers", "0", "--noises", "0", "--accelerator", "cpu", "--keep", "models"]
+
+    def table(out):
+        subprocess.run([sys.executable, script, *words, "--out", out], cwd=tmp_path, check=True)
+        return json.loads((tmp_path / f"{out}.json").read_text())
+
+    first, second = table("first"), table("second")
+    assert first["taken"] == [] and len(second["taken"]) == 6
+    assert len(list((tmp_path / "models").rglob("*.safetensors"))) == 6
+    assert first["results"] == second["results"] and set(first["results"]) == {"simulated"}
+    rows = first["results"]["simulated"]
+    maes = [one["mae"] for one in rows["can_student"]["seeds"]]
+    assert len(maes) == 2 and rows["can_student"]["mae"][0] == pytest.approx(sum(maes) / 2)
+    gained = [
+        a["mae"] - b["mae"] for a, b in zip(*(rows[m]["seeds"] for m in ("can_student", "can_student_kd")), strict=True)
+    ]
+    assert rows["gap"]["gained"] == pytest.approx(sum(gained) / 2)
+    card = json.loads((tmp_path / "models" / "seed1" / "can_student_kd.json").read_text())
+    assert card["trained_on"] == ["synthetic"] and "can_student_kd" in (tmp_path / "first.md").read_text()
