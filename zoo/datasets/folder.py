@@ -54,8 +54,9 @@ def read(root: Path, *, person: PersonBy = "auto") -> Listing:
     """
     recordings: list[Recording] = []
     skipped: list[Skipped] = []
-    drawn = tuple(path.parent for path in root.rglob(SETTINGS))
-    for path in sorted(root.rglob("*"), key=natural):
+    paths = sorted(root.rglob("*"), key=natural)
+    drawn = {path.parent for path in paths if path.name == SETTINGS}
+    for path in paths:
         if not path.is_file():
             continue
         suffix = path.suffix.lower()
@@ -65,7 +66,7 @@ def read(root: Path, *, person: PersonBy = "auto") -> Listing:
                 skipped.append(Skipped(path, "neither a video nor the labels of one"))
             continue
         try:
-            simulated = any(path.is_relative_to(folder) for folder in drawn)
+            simulated = not drawn.isdisjoint(path.parents)
             recordings.append(replace(_recording(root, path, person), simulated=simulated))
         except DataError as error:
             skipped.append(Skipped(path, str(error)))

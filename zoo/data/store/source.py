@@ -59,8 +59,7 @@ def facts_to_keep(recording: Recording) -> dict[str, Any]:
         "targets": {name: float(value) for name, value in recording.targets.items() if np.isfinite(value)},
         "fold": recording.fold,
         "groups": dict(recording.groups),
-        # only where it is so: files of real people stay as they are
-        **({"simulated": True} if recording.simulated else {}),
+        "simulated": recording.simulated,
     }
 
 
