@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from zoo import checkpoints, registry
+from zoo.cli import main
 from zoo.errors import CheckpointError, UnknownName, UsageError
 from zoo.models.fpn1d_multitask import FPN1DMultitask
 from zoo.signals.calibrator import default
@@ -199,6 +200,13 @@ def test_a_card_of_the_wrong_shape_is_one_sentence(card, part, broken, says):
     card[0].write_text(json.dumps(data))
     with pytest.raises(CheckpointError, match=says):
         checkpoints.load(card[0])
+
+
+def test_a_card_says_what_is_refused(card, capsys):
+    assert main(["info", str(card[0]), "--kind", "checkpoint"]) == 0
+    (line,) = [one for one in capsys.readouterr().out.splitlines() if one.startswith("confidence:")]
+    known = json.loads(card[0].read_text())["confidence"]
+    assert f"refused below {known['threshold']:.2f}" in line and known["command"] in line and "weights" not in line
 
 
 def test_what_trained_a_model_is_remembered(card):

@@ -140,9 +140,20 @@ def _lines(key: str, value: Any) -> list[str]:
         return [label.rstrip(), *(f"  {name:<18}{_described(name, output)}" for name, output in value.items())]
     if key == "results":
         return [label.rstrip(), *(line for result in value for line in _result(result))]
+    if key == "confidence":
+        return [label + _confidence(value)]
     if isinstance(value, dict):
         return [label + ", ".join(f"{name} {_plain(one)}" for name, one in value.items())]
     return [label + _plain(value)]
+
+
+def _confidence(known: Mapping[str, Any]) -> str:
+    """Where a checkpoint's readings are refused, and what that did on the windows that it was learned from."""
+    share = {name: f"{100 * value:.0f} %" for name, value in known.get("measured", {}).items()}
+    told = ""
+    if {"refused_of_wrong", "kept_of_right"} <= set(share):
+        told = f": {share['refused_of_wrong']} of the wrong windows go, {share['kept_of_right']} of the right ones stay"
+    return f"refused below {known['threshold']:.2f}{told} ({known.get('fitted_on', '?')}; {known.get('command', '?')})"
 
 
 def _result(result: Mapping[str, Any]) -> list[str]:
