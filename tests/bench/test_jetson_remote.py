@@ -16,7 +16,8 @@ from zoo.bench.jetson.remote import Shell, bounded, connected, folder
 from zoo.bench.jetson.ssh_errors import explain
 from zoo.errors import DeviceError, UsageError
 
-QUICK = Settings(runs=60, seconds=1, idle_s=0.3, interval_ms=20, build_limit_s=20, run_limit_s=20)
+# a machine that is busy otherwise takes long to start the program that reads the power
+QUICK = Settings(runs=60, seconds=1, idle_s=0.8, interval_ms=20, build_limit_s=20, run_limit_s=20)
 WINDOW_S = 20.0
 
 

@@ -240,13 +240,15 @@ def make(settings: Simulation, root: Path, person: int, recording: int, wait: bo
     with claim(path, wait) as mine:
         if not mine:
             return "busy"
-        clear_remains(path)
+        labels, notes = path.with_suffix(".csv"), path.with_suffix(".json")
+        for one in (path, labels, notes):
+            clear_remains(one)
         if path.exists():
             return "there"
         part = path.with_name(f".{path.name}.{platform.node()}.{os.getpid()}.part")
         try:
-            whole(path.with_suffix(".csv"), table(drawn))
-            whole(path.with_suffix(".json"), json.dumps(drawn.to_dict(), indent=1) + "\n")
+            whole(labels, table(drawn))
+            whole(notes, json.dumps(drawn.to_dict(), indent=1) + "\n")
             write_video(part, frames_of(drawn), drawn.times, drawn.scene.fps, drawn.scene.size, drawn.codec)
             part.replace(path)
         finally:
