@@ -203,21 +203,26 @@ def train(
     return module.to(windows.crops.device).eval()
 
 
+def kept_card(args: argparse.Namespace, seed: int, name: str) -> Path | None:
+    """The card of a seed's model, where it was kept before."""
+    card = None if args.keep is None else args.keep / f"seed{seed}" / f"{name}.json"
+    return card if card is not None and card.is_file() else None
+
+
 def trained_or_kept(
     recipe: dict[str, Any], seed: int, teacher: VitalsModule | None, data: Mapping[str, Windows], args: Any, name: str
 ) -> VitalsModule:
     """A seed's model: trained, and kept where that is wanted, or as it was kept before."""
-    folder = args.keep / f"seed{seed}" if args.keep else None
-    if folder is not None and (card := folder / f"{name}.json").is_file():
+    if (card := kept_card(args, seed, name)) is not None:
         # one teacher of all seeds is one model, which is scored once
         weights = checkpoints.read_card(card).sha256
         if weights not in KEPT:
             KEPT[weights] = checkpoints.load_card(card).to("cuda" if args.accelerator == "gpu" else "cpu")
         return KEPT[weights]
     module = train(recipe, seed, teacher, data["train"], args, args.steps)
-    if folder is not None:
+    if args.keep is not None:
         module.trained_on = sorted({*data["train"].known_as, *(teacher.trained_on if "distillation" in recipe else ())})
-        checkpoints.save(module, name, folder, [])
+        checkpoints.save(module, name, args.keep / f"seed{seed}", [])
     return module
 
 
@@ -358,9 +363,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("distillation"), help="of .md and .json")
     args = parser.parse_args()
-    args.kept = args.keep is not None and all(
-        (args.keep / f"seed{seed}" / f"{name}.json").is_file() for seed in range(args.seeds) for name in MODELS
-    )
+    args.kept = all(kept_card(args, seed, name) for seed in range(args.seeds) for name in MODELS)
     if args.kept and args.choose:
         parser.error("--choose trains, but all models lie in --keep: leave one of the two away.")
     return args
@@ -389,7 +392,7 @@ def main() -> None:
         trained: dict[str, VitalsModule] = {}
         for name in MODELS:
             started = time.monotonic()
-            if args.keep and (args.keep / f"seed{seed}" / f"{name}.json").is_file():
+            if kept_card(args, seed, name) is not None:
                 taken.append(f"seed{seed}/{name}")
             trained[name] = trained_or_kept(recipe[name], seed, trained.get(TEACHER), data, args, name)
             seconds = time.monotonic() - started

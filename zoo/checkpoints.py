@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zoo import pickles, registry, settings
-from zoo.errors import CheckpointError, InputShapeError, UnknownName, UsageError
+from zoo.errors import CheckpointError, InputShapeError, UnknownName, UsageError, few
 from zoo.spec import Signal, Target, input_to_dict
 
 if TYPE_CHECKING:
@@ -350,8 +350,9 @@ def _fill(module: VitalsModule, weights: Mapping[str, Any], source: str) -> None
         key for key in set(own) & set(given) if own[key].shape != given[key].shape
     )
     if wrong:
-        shown = ", ".join(wrong[:4]) + (f" and {len(wrong) - 4} more" if len(wrong) > 4 else "")
-        raise CheckpointError(f"'{source}' does not fit its model: {shown}. It was made by another model or version.")
+        raise CheckpointError(
+            f"'{source}' does not fit its model: {few(wrong, 4)}. It was made by another model or version."
+        )
     module.load_state_dict(given, strict=False)
 
 

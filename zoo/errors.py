@@ -6,7 +6,7 @@ The command line prints the message without a traceback and exits with `exit_cod
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class ZooError(Exception):
@@ -65,3 +65,8 @@ class InputShapeError(ZooError, ValueError):
 def first_line(error: BaseException) -> str:
     """What an exception says, in one line."""
     return (str(error).strip().splitlines() or ["no message"])[0]
+
+
+def few(names: Sequence[str], most: int) -> str:
+    """The first of many names, and how many more there are."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from zoo.cli import INTERRUPTED
 from zoo.commands import _cross_validate, _run, _score
 from zoo.commands._configuration import Configuration
 from zoo.commands._request import Request, import_path
-from zoo.errors import CheckpointError, UsageError
+from zoo.errors import CheckpointError, UsageError, few
 from zoo.module import VitalsModule
 from zoo.training.distillation import distil
 
@@ -115,7 +115,7 @@ def _fit(request: Request, into: _run.Folder | None = None) -> int:
     setup = Configuration("fit", [*arguments, *request.arguments], options)
     assert entry is not None
     if start is not None and (new := checkpoints.take_over(setup.model, start, str(request.weights))):
-        _tell(f"note: {request.weights} has no {_few(new)}: training begins there with random weights.", request)
+        _tell(f"note: {request.weights} has no {few(new, 3)}: training begins there with random weights.", request)
     if setup.distillation is not None:
         distil(setup.model, setup.distillation)
     if setup.trainer.is_global_zero and not setup.trainer.fast_dev_run:  # type: ignore[attr-defined]
@@ -229,13 +229,9 @@ def set_up(request: Request) -> tuple[Configuration, registry.Entry, str | None]
     assert entry is not None and weights is not None
     if new := checkpoints.take_over(setup.model, weights, str(source or entry.name)):
         raise UsageError(
-            f"'{source or entry.name}' has no {_few(new)}: leave those --model settings away that add to the network."
+            f"'{source or entry.name}' has no {few(new, 3)}: leave those --model settings away that add to the network."
         )
     return setup, entry, source
-
-
-def _few(names: Sequence[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def _evaluation_options(

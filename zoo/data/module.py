@@ -110,12 +110,15 @@ class VitalsDataModule(L.LightningDataModule):
     @property
     def trained_on(self) -> list[str]:
         """Names of the data sets that training takes windows from; what `zoo simulate` wrote is `synthetic`."""
-        return sorted(set[str]().union(*(self._known_as(one) for one in self.sources if one.use != "test")))
+        return self._names("train")
 
     @property
     def tested_on(self) -> list[str]:
         """Names of the data sets that tests take windows from, likewise."""
-        return sorted(set[str]().union(*(self._known_as(one) for one in self.sources if one.use != "train")))
+        return self._names("test")
+
+    def _names(self, use: str) -> list[str]:
+        return sorted({name for one in self.sources if one.use in ("all", use) for name in self._known_as(one)})
 
     @property
     def division(self) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+# what `zoo simulate` writes at the top of a folder, and by which its people are known as simulated
+SIMULATION_FILE = "simulation.json"
+
 
 @dataclass(frozen=True)
 class Series:

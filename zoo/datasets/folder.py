@@ -17,7 +17,7 @@ import numpy as np
 
 from zoo.data.labels import in_range, labels, number, series, text
 from zoo.data.listing import inside, natural
-from zoo.data.recording import DatasetInfo, Labels, Listing, Recording, Skipped
+from zoo.data.recording import SIMULATION_FILE, DatasetInfo, Labels, Listing, Recording, Skipped
 from zoo.errors import DataError
 from zoo.spec import TARGETS, WAVEFORMS
 
@@ -37,8 +37,6 @@ INFO = DatasetInfo(
 SUFFIXES = {".mp4", ".avi", ".mov", ".mkv", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".zip"}
 # beside a video: its labels, and notes that nobody here reads
 BESIDE = (".csv", ".json")
-# what `zoo simulate` writes at the top of a folder, and by which its people are known as simulated
-SETTINGS = "simulation.json"
 GROUP = "group_"
 TIME_COLUMNS = ("time", "times", "t", "seconds", "time_s")
 PersonBy = Literal["auto", "folder", "prefix", "file"]
@@ -55,14 +53,14 @@ def read(root: Path, *, person: PersonBy = "auto") -> Listing:
     recordings: list[Recording] = []
     skipped: list[Skipped] = []
     paths = sorted(root.rglob("*"), key=natural)
-    drawn = {path.parent for path in paths if path.name == SETTINGS}
+    drawn = {path.parent for path in paths if path.name == SIMULATION_FILE}
     for path in paths:
         if not path.is_file():
             continue
         suffix = path.suffix.lower()
         if suffix not in SUFFIXES:
             beside = suffix in BESIDE and any(path.with_suffix(end).is_file() for end in SUFFIXES)
-            if not beside and path.name != SETTINGS:
+            if not beside and path.name != SIMULATION_FILE:
                 skipped.append(Skipped(path, "neither a video nor the labels of one"))
             continue
         try:

@@ -12,7 +12,7 @@ import torch.distributed
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from zoo.errors import TrainingError
+from zoo.errors import TrainingError, few
 
 EXPLODED = 1000.0
 SHOWN = 8
@@ -34,7 +34,7 @@ class StopDiverging(Callback):
         self.limit: float | None = None
         self._batch: Any = None
         # loss, number and recordings of each batch since the optimiser's last step
-        self._seen: list[tuple[Tensor, int, set[str]]] = []
+        self._seen: list[tuple[Tensor, int, Sequence[Any]]] = []
 
     def state_dict(self) -> dict[str, Any]:
         return {"limit": self.limit}
@@ -48,8 +48,8 @@ class StopDiverging(Callback):
         self._batch = batch
 
     def on_before_backward(self, trainer: L.Trainer, pl_module: L.LightningModule, loss: Tensor) -> None:
-        recordings = {str(name) for name in self._batch.get("recording", ())}
-        self._seen.append((loss.detach().float(), trainer.fit_loop.epoch_loop.batch_idx, recordings))
+        number, recordings = trainer.fit_loop.epoch_loop.batch_idx, self._batch.get("recording", ())
+        self._seen.append((loss.detach().float(), number, recordings))
 
     def on_before_optimizer_step(self, trainer: L.Trainer, pl_module: L.LightningModule, optimizer: Any) -> None:
         if not self._seen:
@@ -70,15 +70,14 @@ class StopDiverging(Callback):
         if self.limit is None and abs(loss) < float("inf"):
             self.limit = self.factor * max(abs(loss), 1.0)
         what = _what(loss, norm_value, self.limit)
-        names = sorted(recordings[worst]) if what else []
+        names = sorted({str(name) for name in recordings[worst]}) if what else []
         if trainer.world_size > 1:
             what, names = _of_all(what, names, trainer)
         if what:
             raise TrainingError(self._sentence(what, batches[worst], names, trainer))
 
     def _sentence(self, what: str, batch: int, names: Sequence[str], trainer: L.Trainer) -> str:
-        shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
-        of = f" (recordings {shown})" if names else ""
+        of = f" (recordings {few(names, SHOWN)})" if names else ""
         there = self.kept is not None and self.kept.is_file()
         kept = f"the last good state is in {self.kept}" if there else "no state was kept yet"
         return (

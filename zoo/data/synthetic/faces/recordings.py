@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 from zoo.data.claim import claim, clear_remains
+from zoo.data.recording import SIMULATION_FILE
 from zoo.data.synthetic.circulation import Circulation, circulate
 from zoo.data.synthetic.faces.behaviour import behave
 from zoo.data.synthetic.faces.codec import CODECS, Codec, draw_camera_codec, draw_codec, recoded, write_video
@@ -30,7 +31,6 @@ from zoo.errors import DataError, UsageError
 from zoo.spec import TARGETS
 
 VERSION = 4  # counted up when the same settings give other videos
-SETTINGS_FILE = "simulation.json"
 LABEL_RATE = 60.0  # Hz of the label tables
 # Branches of the seed tree; the first is that of `SyntheticWindows`, so that a number is the same person in both.
 _PERSON, _LOOKS, _RECORDING = 0, 2, 3
@@ -198,7 +198,7 @@ def open_data_set(root: Path, settings: Simulation) -> None:
     Raises:
         DataError: it was made with others, holds something else, or cannot be written.
     """
-    path, mine = root / SETTINGS_FILE, settings.to_dict()
+    path, mine = root / SIMULATION_FILE, settings.to_dict()
     try:
         if not path.exists():
             if root.is_dir() and any(root.iterdir()):
